@@ -1,0 +1,280 @@
+"""What every notebook does beside its subject: seeds, guesses, results, progress, exercises.
+
+Nothing here trains or draws. TensorFlow and Keras are imported only by the functions that need them.
+"""
+
+import functools
+import html
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mnist_edu import data
+from mnist_edu.show import show
+
+RESULTS_MIME = "application/vnd.mnist-edu.results+json"
+UNANSWERED = "Not answered yet."
+SHIFTS = (0, 1, 2, 3, 4)
+
+# --- Before the lesson ---------------------------------------------------------------------------
+
+
+def set_seed(seed: int) -> None:
+    """Set every source of chance: Python, NumPy, Keras and TensorFlow.
+
+    On one machine, with the same number of threads, two runs are then identical. Another machine
+    adds up in another order, so there the last digits differ, and training makes more of it.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    keras, tensorflow = _import("keras"), _import("tensorflow")
+    keras.utils.set_random_seed(seed)
+    tensorflow.config.experimental.enable_op_determinism()
+
+
+def versions() -> None:
+    """Print the versions of Python and of the libraries that the results depend on."""
+    found = [f"Python {platform.python_version()}"]
+    for name, package in [("NumPy", "numpy"), ("TensorFlow", "tensorflow"), ("Keras", "keras")]:
+        try:
+            found.append(f"{name} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"no {name}")
+    print(" · ".join(found))
+
+
+def device() -> None:
+    """Print the device that TensorFlow will compute on."""
+    config = _import("tensorflow").config
+    gpus = config.list_physical_devices("GPU")
+    if not gpus:
+        print("This notebook computes on the CPU.")
+    for gpu in gpus:
+        name = config.experimental.get_device_details(gpu).get("device_name", "GPU")
+        print(f"This notebook computes on the GPU: {name}")
+
+
+def _import(name: str):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ImportError(f'{name} is missing: pip install "mnist_edu[lessons]"') from None
+
+
+# --- Predict, then look --------------------------------------------------------------------------
+
+
+def compare(guess: object, truth: object, unit: str = "", digits: int = 3) -> None:
+    """Print the reader's guess beside the truth; ``...`` means that nothing was written down.
+
+    Parameters
+    ----------
+    guess : ``...``, a number, or a text such as ``"b"``
+    truth : the measured number, or the right text
+    unit : printed after each number, such as ``" %"``
+    digits : significant digits of numbers that are not whole
+    """
+    shown = _number(truth, digits) + unit
+    if guess is ...:
+        print(f"No guess written down. Answer: {shown}")
+    elif isinstance(truth, str) or not isinstance(guess, int | float | np.number):
+        hit = str(guess).strip().lower() == str(truth).strip().lower()
+        print(f"Your guess: {guess} · answer: {shown} · {'right' if hit else 'not this time'}")
+    else:
+        difference = _number(abs(float(guess) - float(truth)), digits) + unit
+        print(f"Your guess: {guess}{unit} · answer: {shown} · difference: {difference}")
+
+
+def _number(value: object, digits: int) -> str:
+    if isinstance(value, str | bool):
+        return str(value)
+    if float(value) == int(value):
+        return f"{int(value):,}"
+    return f"{float(value):.{digits}g}"
+
+
+# --- Results -------------------------------------------------------------------------------------
+
+
+def record(digits: data.Dataset, **numbers: float) -> None:
+    """Show named results, marked with the source of the data, in a form that programs read too.
+
+    The output carries ``application/vnd.mnist-edu.results+json``. Where the environment variable
+    ``MNIST_EDU_RESULTS`` names a folder, the numbers are also kept there, one file a notebook.
+    """
+    results = {name: float(value) for name, value in numbers.items()}
+    rows = [{"result": name, "value": f"{value:.4g}"} for name, value in results.items()]
+    bundle = _table_bundle(rows, digits.source)
+    bundle[RESULTS_MIME] = {"source": digits.source, "results": results}
+    show(bundle)
+    folder = os.environ.get("MNIST_EDU_RESULTS")
+    if folder:
+        _keep(Path(folder), digits.source, results)
+
+
+def _keep(folder: Path, source: str, results: dict[str, float]) -> None:
+    path = folder / f"{os.environ.get('MNIST_EDU_NOTEBOOK', 'notebook')}.json"
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {"results": {}}
+    kept = {"source": source, "results": kept["results"] | results}
+    path.write_text(json.dumps(kept, indent=1), "utf-8")
+
+
+def table(rows: list[dict], source: str = "") -> None:
+    """Show rows (dictionaries with the same keys) as a table, marked with its source."""
+    if not rows:
+        raise ValueError("a table needs at least one row")
+    show(_table_bundle(rows, source))
+
+
+def _table_bundle(rows: list[dict], source: str) -> dict:
+    cells = [list(rows[0])] + [[str(row[key]) for key in rows[0]] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
+    tags = ["th"] + ["td"] * len(rows)
+    body = "".join(
+        "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"
+        for tag, row in zip(tags, cells, strict=True)
+    )
+    caption = f"<caption>{html.escape(source)}</caption>" if source else ""
+    text = "\n".join(([source] if source else []) + [line.rstrip() for line in lines])
+    return {"text/plain": text, "text/html": f"<table>{caption}{body}</table>"}
+
+
+# --- Progress ------------------------------------------------------------------------------------
+
+
+def progress(iterable: Iterable, label: str) -> Iterator:
+    """Yield the items of ``iterable`` and show how many are done, in one line that is updated."""
+    items = list(iterable)
+    update = _line()
+    start = time.perf_counter()
+    for done, item in enumerate(items):
+        update(f"{label}: {done} of {len(items)}")
+        yield item
+    update(f"{label}: {len(items)} of {len(items)} ({time.perf_counter() - start:.0f} s)")
+
+
+def keras_progress(epochs: int, label: str = ""):
+    """Return a Keras callback that keeps one line up to date; use it with ``verbose=0``."""
+    update = _line()
+    start = time.perf_counter()
+    prefix = f"{label} · " if label else ""
+
+    def tell(epoch: int, logs: dict | None) -> None:
+        names = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "validation accuracy"}
+        parts = [f"{name} {logs[key]:.4f}" for key, name in names.items() if key in (logs or {})]
+        parts = [f"epoch {epoch + 1} of {epochs}", *parts]
+        update(prefix + " · ".join([*parts, f"{time.perf_counter() - start:.0f} s"]))
+
+    keras = _import("keras")
+    update(f"{prefix}epoch 1 of {epochs} …")
+    return keras.callbacks.LambdaCallback(on_epoch_end=tell)
+
+
+def _line() -> Callable[[str], None]:
+    """Return a function that shows a line of text and replaces the line it showed before."""
+    display_id = f"line-{time.time_ns()}-{random.SystemRandom().randrange(10**6)}"
+    shown = []
+
+    def update(text: str) -> None:
+        page = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+        show(page, display_id, update=bool(shown))
+        shown.append(text)
+        del shown[:-1]
+
+    return update
+
+
+# --- Exercises -----------------------------------------------------------------------------------
+
+
+def exercise(problem: Callable[..., str | None]) -> Callable[..., None]:
+    """Turn a function that finds the mistake in an answer into a checker that tells it.
+
+    ``problem`` gets the answer and returns ``None`` where it is right, and otherwise a sentence
+    that names the mistake. The checker prints the verdict and never raises, so that "run all"
+    always goes through. An answer of ``...``, or a function that still returns ``...`` or
+    ``None``, is unanswered. ``checker.problem`` is the function itself, for tests.
+    """
+
+    @functools.wraps(problem)
+    def checker(answer: object, *more: object) -> None:
+        if answer is ...:
+            verdict = UNANSWERED
+        else:
+            try:
+                verdict = problem(answer, *more)
+            except Exception as error:
+                verdict = f"your answer raised {type(error).__name__}: {error}"
+        if verdict is None:
+            print("✓ Right.")
+        elif verdict == UNANSWERED:
+            print(UNANSWERED)
+        else:
+            print(f"✗ Not yet: {verdict}")
+
+    checker.problem = problem
+    return checker
+
+
+# --- The shift ruler -----------------------------------------------------------------------------
+
+
+def shift_accuracies(
+    predict: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    labels: np.ndarray,
+    shifts: Iterable[int] = SHIFTS,
+) -> list[float]:
+    """Measure accuracy on digits moved diagonally by a number of pixels.
+
+    Image number i moves in diagonal direction i mod 4 (right and down, right and up, left and
+    down, left and up), so that no direction is favoured. What leaves the image is lost.
+
+    Parameters
+    ----------
+    predict : function of uint8 (n, 28, 28) that returns integer labels (n,)
+    images : uint8 (n, 28, 28)
+    labels : uint8 (n,)
+    shifts : distances in pixels, each along both axes
+
+    Returns
+    -------
+    list of accuracies in [0, 1], one a distance
+    """
+    accuracies = []
+    for distance in shifts:
+        moved = np.empty_like(images)
+        for i, (right, down) in enumerate([(1, 1), (1, -1), (-1, 1), (-1, -1)]):
+            moved[i::4] = data.shift(images[i::4], right * distance, down * distance)
+        accuracies.append(float(np.mean(predict(moved) == labels)))
+    return accuracies
+
+
+def shift_rows(source: str, before: str) -> dict[str, list[float]]:
+    """Return the shift ruler's rows of the notebooks before one, measured on the same source.
+
+    Parameters
+    ----------
+    source : ``digits.source``
+    before : number of this notebook, such as ``"05"``
+
+    Returns
+    -------
+    dict from model name to its mean accuracies at shifts of 0 to 4 pixels, over 5 seeds each
+    (``mnist_edu/shift_rows.json``, written by ``python -m mnist_edu bands --full``)
+    """
+    rows = json.loads((Path(__file__).parent / "shift_rows.json").read_text("utf-8"))
+    return {row["model"]: row["mean"] for row in rows if _earlier(row, source, before)}
+
+
+def _earlier(row: dict, source: str, before: str) -> bool:
+    return row["source"] == source and row["notebook"] < before

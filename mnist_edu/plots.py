@@ -1,0 +1,493 @@
+"""Pictures of digits, networks and results: one function a picture.
+
+Every function returns a :class:`Picture` and draws nothing else. ``description`` holds a sentence
+made from the data, for those who cannot see the picture; a notebook shows it below. ``source``
+says where the data is from ("MNIST", "embedded digits"): it stands in the corner.
+Colours are those of M. Okabe and K. Ito ("Color universal design", 2008), told apart by
+colour-blind readers; lines also differ in dash and marker, right and wrong in mark and frame.
+"""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from mnist_edu.show import show
+
+WIDTH = 6.7  # inches: 170 mm, the width of a page
+DPI = 110
+BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
+STYLES = [
+    {"color": BLUE, "linestyle": "-", "marker": "o"},
+    {"color": ORANGE, "linestyle": "--", "marker": "s"},
+    {"color": GREEN, "linestyle": "-.", "marker": "^"},
+    {"color": PURPLE, "linestyle": ":", "marker": "D"},
+    {"color": "black", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "v"},
+    {"color": SKY, "linestyle": (0, (8, 2)), "marker": "P"},
+]
+RIGHT, WRONG = "✓", "✗"
+ARROW = "→"
+
+
+class Picture(Figure):
+    """A Matplotlib figure with a ``description``; a notebook shows the two together."""
+
+    def __init__(self, height: float, width: float = WIDTH):
+        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(self)
+        self.description = ""
+
+    def _ipython_display_(self) -> None:
+        file = io.BytesIO()
+        self.savefig(file, format="png", pil_kwargs={"optimize": True})
+        png = base64.b64encode(file.getvalue()).decode("ascii")
+        show({"image/png": png, "text/plain": self.description}, alt=self.description)
+        caption = f"<p><small>{html.escape(self.description)}</small></p>"
+        show({"text/html": caption, "text/plain": self.description})
+
+
+# --- Digits --------------------------------------------------------------------------------------
+
+
+def digits(
+    images: np.ndarray,
+    labels: Sequence | None = None,
+    columns: int = 10,
+    source: str = "",
+) -> Picture:
+    """Show images (n, 28, 28) or (n, 784) in a grid, each with its label below."""
+    images = _squares(images)
+    names = [""] * len(images) if labels is None else [str(label) for label in labels]
+    _same_length("images", images, "labels", names)
+    picture, cells = _grid(len(images), columns, caption=labels is not None)
+    for axes, image, name in zip(cells, images, names, strict=True):
+        _draw_digit(axes, image)
+        axes.set_xlabel(name, fontsize=9, labelpad=2)
+    told = f", labelled {' '.join(names)}" if labels is not None and len(names) <= 30 else ""
+    return _finish(picture, source, f"{len(images)} digits{told}.")
+
+
+def predictions(
+    images: np.ndarray,
+    labels: Sequence,
+    predicted: Sequence,
+    columns: int = 9,
+    source: str = "",
+) -> Picture:
+    """Show digits with what was predicted: ``✓ 7``, or ``✗ 5→3`` in a thick dashed frame."""
+    images, labels, predicted = _squares(images), np.asarray(labels), np.asarray(predicted)
+    _same_length("images", images, "labels", labels)
+    _same_length("labels", labels, "predictions", predicted)
+    picture, cells = _grid(len(images), columns, caption=True)
+    for axes, image, label, guess in zip(cells, images, labels, predicted, strict=True):
+        _draw_digit(axes, image)
+        _mark(axes, label == guess, f"{label}" if label == guess else f"{label}{ARROW}{guess}")
+    wrong = [f"{a}{ARROW}{b}" for a, b in zip(labels, predicted, strict=True) if a != b]
+    right = len(labels) - len(wrong)
+    told = f" Wrong (true{ARROW}predicted): {', '.join(wrong)}." if wrong else ""
+    return _finish(picture, source, f"{right} of {len(labels)} digits are read right.{told}")
+
+
+def errors(
+    images: np.ndarray,
+    labels: Sequence,
+    predicted: Sequence,
+    probabilities: np.ndarray | None = None,
+    count: int = 9,
+    source: str = "",
+) -> Picture:
+    """Show the first ``count`` wrong digits; with ``probabilities`` (n, 10) the surest ones."""
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    _same_length("labels", labels, "predictions", predicted)
+    wrong = np.flatnonzero(labels != predicted)
+    if not len(wrong):
+        raise ValueError("there is no error to show: every prediction is right")
+    if probabilities is not None:
+        sure = np.asarray(probabilities)[wrong, predicted[wrong]]
+        wrong = wrong[np.argsort(-sure, kind="stable")]
+    shown = wrong[:count]
+    picture = predictions(
+        np.asarray(images)[shown], labels[shown], predicted[shown], min(count, 9), source
+    )
+    order = "the first" if probabilities is None else "the surest"
+    pairs = ", ".join(f"{labels[i]}{ARROW}{predicted[i]}" for i in shown)
+    sentence = (
+        f"{len(wrong)} of {len(labels)} digits are read wrong; {order} {len(shown)}: {pairs}."
+    )
+    picture.description = _with_source(source, sentence)
+    return picture
+
+
+def probabilities(
+    values: np.ndarray,
+    label: int | None = None,
+    image: np.ndarray | None = None,
+    source: str = "",
+) -> Picture:
+    """Show the ten probabilities of one prediction as bars, and the digit at their left."""
+    values = np.asarray(values, float).ravel()
+    if values.shape != (10,):
+        raise ValueError(f"ten probabilities are needed, not {len(values)}")
+    picture = Picture(height=2.3)
+    widths = [1, 3] if image is not None else [1]
+    cells = picture.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
+    if image is not None:
+        _draw_digit(cells[0], _squares(np.asarray(image)[np.newaxis])[0])
+    axes, winner = cells[-1], int(values.argmax())
+    bars = axes.bar(range(10), values, color="0.75", edgecolor="0.3")
+    bars[winner].set(facecolor=BLUE, hatch="//", edgecolor="black")
+    for digit, value in enumerate(values):
+        text = f"{value:.2f}" if value >= 0.005 else ""
+        axes.text(digit, value + 0.02, text, ha="center", fontsize=8)
+    axes.set(xticks=range(10), ylim=(0, 1.15), xlabel="digit", ylabel="probability")
+    _plain(axes)
+    second = int(np.argsort(-values)[1])
+    told = "" if label is None else f" The label is {label}."
+    sentence = f"Highest: {winner} with {values[winner]:.3f}; then {second}: {values[second]:.3f}."
+    return _finish(picture, source, sentence + told)
+
+
+def class_counts(labels_by_split: Mapping[str, np.ndarray], source: str = "") -> Picture:
+    """Show how many of each digit there are, for each of the named label arrays (n,)."""
+    picture = Picture(height=2.5)
+    axes = picture.subplots()
+    hatches = ["", "//", "..", "xx"]
+    width = 0.8 / len(labels_by_split)
+    told = []
+    for i, (name, labels) in enumerate(labels_by_split.items()):
+        counts = np.bincount(labels, minlength=10)
+        at = np.arange(10) - 0.4 + (i + 0.5) * width
+        colour = STYLES[i]["color"]
+        axes.bar(at, counts, width, label=name, color=colour, hatch=hatches[i], edgecolor="white")
+        least, most = int(counts.argmin()), int(counts.argmax())
+        told.append(f"{name}: from {counts[least]} ({least}) to {counts[most]} ({most})")
+    axes.set(xticks=range(10), xlabel="digit", ylabel="images")
+    axes.legend(fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.2), frameon=False)
+    _plain(axes)
+    return _finish(picture, source, "Images of each digit. " + "; ".join(told) + ".")
+
+
+# --- Results -------------------------------------------------------------------------------------
+
+
+def confusion(labels: Sequence, predicted: Sequence, source: str = "") -> Picture:
+    """Show how often each digit was taken for each other, as counts; errors are shaded."""
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    _same_length("labels", labels, "predictions", predicted)
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (labels, predicted), 1)
+    wrong = counts * (1 - np.eye(10, dtype=int))
+    picture = Picture(height=4.6, width=5.2)
+    axes = picture.subplots()
+    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(wrong.max(), 1) * 1.4)
+    for (true, guess), count in np.ndenumerate(counts):
+        if count:
+            weight = "bold" if true != guess and count == wrong.max() else "normal"
+            colour = "0.45" if true == guess else "black"
+            axes.text(
+                guess, true, count, ha="center", va="center", size=8, color=colour, weight=weight
+            )
+    axes.set(xticks=range(10), yticks=range(10), xlabel="predicted", ylabel="true")
+    axes.tick_params(length=0)
+    return _finish(picture, source, _confusion_sentence(counts, wrong))
+
+
+def _confusion_sentence(counts: np.ndarray, wrong: np.ndarray) -> str:
+    right = f"{np.trace(counts)} of {counts.sum()} digits are read right."
+    if not wrong.any():
+        return right
+    true, guess = np.unravel_index(wrong.argmax(), wrong.shape)
+    most = f"Most often confused: {true} taken for {guess}, {wrong.max()} times."
+    return f"{right} {most}"
+
+
+def learning_curves(
+    runs: Mapping[str, Sequence[Mapping] | Mapping],
+    metrics: Sequence[str] = ("loss", "accuracy"),
+    source: str = "",
+) -> Picture:
+    """Show training (thin, dotted) and validation (thick) curves of one or several runs.
+
+    Parameters
+    ----------
+    runs : dict from name to a history (a dict of lists, as Keras keeps it) or a list of
+        histories, one a seed: then the line is their mean, and a band reaches from the lowest
+        to the highest
+    metrics : one panel each; "val_" before its name gives the validation curve
+    """
+    picture = Picture(height=2.9)
+    panels = picture.subplots(1, len(metrics), squeeze=False)[0]
+    told = []
+    for style, (name, histories) in zip(STYLES, runs.items(), strict=False):
+        histories = [histories] if isinstance(histories, Mapping) else list(histories)
+        for axes, metric in zip(panels, metrics, strict=True):
+            told += _draw_history(axes, name, histories, metric, style)
+    for axes, metric in zip(panels, metrics, strict=True):
+        axes.set(xlabel="epoch", ylabel=metric)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        _plain(axes)
+    panels[0].legend(fontsize=8)
+    return _finish(picture, source, " ".join(told))
+
+
+def _draw_history(axes, name: str, histories: list, metric: str, style: dict) -> list[str]:
+    told = []
+    for key, part in ((metric, "training"), ("val_" + metric, "validation")):
+        if key not in histories[0]:
+            continue
+        values = np.array([history[key] for history in histories], float)
+        epochs = np.arange(1, values.shape[1] + 1)
+        thin = {"linestyle": ":", "linewidth": 1.2, "marker": ""} if part == "training" else {}
+        extra = {"markevery": max(1, len(epochs) // 8), "markersize": 4}
+        axes.plot(epochs, values.mean(0), label=f"{name}, {part}", **style | extra | thin)
+        if len(values) > 1:
+            axes.fill_between(epochs, values.min(0), values.max(0), color=style["color"], alpha=0.2)
+        mean = values.mean(0)
+        told.append(f"{name}, {part} {metric}: {mean[0]:.3g} to {mean[-1]:.3g}.")
+    return told
+
+
+def curves(
+    series: Mapping[str, np.ndarray],
+    x: Sequence | None = None,
+    x_label: str = "",
+    y_label: str = "",
+    log_x: bool = False,
+    source: str = "",
+) -> Picture:
+    """Show named lines: arrays (n,), or (seeds, n) as a mean with a band from lowest to highest."""
+    picture = Picture(height=2.9)
+    axes = picture.subplots()
+    told = []
+    for style, (name, values) in zip(STYLES, series.items(), strict=False):
+        values = np.atleast_2d(np.asarray(values, float))
+        at = np.arange(values.shape[1]) if x is None else np.asarray(x)
+        mean = values.mean(0)
+        every = max(1, len(at) // 10)
+        axes.plot(at, mean, label=name, markevery=every, markersize=4, **style)
+        if len(values) > 1:
+            axes.fill_between(at, values.min(0), values.max(0), color=style["color"], alpha=0.2)
+        told.append(
+            f"{name}: {mean[0]:.3g} at {at[0]:.4g}, {mean[-1]:.3g} at {at[-1]:.4g}, "
+            f"lowest {mean.min():.3g}, highest {mean.max():.3g}."
+        )
+    axes.set(xlabel=x_label, ylabel=y_label)
+    if log_x:
+        axes.set_xscale("log")
+    axes.legend(fontsize=8)
+    _plain(axes)
+    return _finish(picture, source, " ".join(told))
+
+
+def shift_ruler(rows: Mapping[str, Sequence[float]], source: str = "") -> Picture:
+    """Show accuracy at shifts of 0, 1, 2, ... pixels, one line a model, named at its end."""
+    picture = Picture(height=3.0)
+    axes = picture.subplots()
+    told = []
+    for style, (name, row) in zip(STYLES, rows.items(), strict=False):
+        percent = 100 * np.asarray(row, float)
+        axes.plot(range(len(percent)), percent, label=name, markersize=5, **style)
+        told.append(f"{name}: {' / '.join(f'{value:.0f}' for value in percent)} %")
+    axes.axhline(10, color="0.6", linewidth=0.8)
+    pixels = range(max(len(row) for row in rows.values()))
+    axes.set(xticks=pixels, ylim=(0, 102), xlabel="shift (pixels)", ylabel="accuracy (%)")
+    axes.legend(fontsize=9)
+    _plain(axes)
+    sentence = f"Accuracy at shifts of {', '.join(map(str, pixels))} pixels. {'; '.join(told)}."
+    return _finish(picture, source, sentence)
+
+
+def bars(
+    values: Mapping[str, float | Sequence[float]],
+    label: str = "",
+    source: str = "",
+    digits: int = 4,
+) -> Picture:
+    """Show a comparison as horizontal bars; several values (one a seed) show mean and range."""
+    groups = [np.atleast_1d(np.asarray(v, float)) for v in values.values()]
+    picture = Picture(height=0.8 + 0.36 * len(groups))
+    axes = picture.subplots()
+    means = [group.mean() for group in groups]
+    axes.barh(range(len(groups)), means, color=SKY, edgecolor="0.2", height=0.6)
+    reach = max(max(group.max() for group in groups), 0) or 1
+    for row, group in enumerate(groups):
+        if len(group) > 1:
+            axes.plot(group, np.full(len(group), row), "|", color="black", markersize=9)
+        text = f"{group.mean():.{digits}g}"
+        axes.text(max(group.max(), 0) + reach * 0.02, row, text, va="center", fontsize=9)
+    axes.set(yticks=range(len(groups)), yticklabels=list(values), xlabel=label)
+    axes.set_xlim(min(0, min(group.min() for group in groups)), reach * 1.16)
+    axes.invert_yaxis()
+    _plain(axes)
+    told = [_bar_sentence(name, group, digits) for name, group in zip(values, groups, strict=True)]
+    return _finish(picture, source, f"{label + ': ' if label else ''}{'; '.join(told)}.")
+
+
+def _bar_sentence(name: str, group: np.ndarray, digits: int) -> str:
+    spread = f" ({group.min():.{digits}g} to {group.max():.{digits}g})" if len(group) > 1 else ""
+    return f"{name} {group.mean():.{digits}g}{spread}"
+
+
+# --- Inside a network ----------------------------------------------------------------------------
+
+
+def weights(
+    values: np.ndarray,
+    labels: Sequence | None = None,
+    columns: int = 8,
+    source: str = "",
+) -> Picture:
+    """Show weights (784, k), or filters (h, w, k), as k images on a scale centred on 0."""
+    values = np.asarray(values, float)
+    if values.ndim == 2 and values.shape[0] == 784:
+        values = values.reshape(28, 28, -1)
+    if values.ndim != 3:
+        raise ValueError(f"weights are (784, k) or (h, w, k), not {values.shape}")
+    names = list(range(values.shape[-1])) if labels is None else list(labels)
+    _same_length("weights", values.T, "labels", names)
+    picture, cells = _grid(values.shape[-1], columns, caption=True)
+    largest = np.abs(values).max() or 1.0
+    for i, axes in enumerate(cells):
+        shown = axes.imshow(values[..., i], cmap="PuOr", vmin=-largest, vmax=largest)
+        axes.set_xlabel(str(names[i]), fontsize=9, labelpad=2)
+    picture.colorbar(shown, ax=picture.axes, shrink=0.8, aspect=30).ax.tick_params(labelsize=8)
+    sentence = (
+        f"{values.shape[-1]} images of weights, from {values.min():.3g} to {values.max():.3g}; "
+        f"purple is positive, orange negative, white zero."
+    )
+    return _finish(picture, source, sentence)
+
+
+def activations(maps: np.ndarray, columns: int = 8, source: str = "") -> Picture:
+    """Show the maps (h, w, k) that a layer makes of one image; bright is a strong answer."""
+    maps = np.asarray(maps, float)
+    if maps.ndim != 3:
+        raise ValueError(f"the maps of one image are (h, w, k), not {maps.shape}")
+    picture, cells = _grid(maps.shape[-1], columns, caption=False)
+    for i, axes in enumerate(cells):
+        axes.imshow(maps[..., i], cmap="cividis", vmin=maps.min(), vmax=maps.max())
+    strongest = int(maps.max((0, 1)).argmax())
+    silent = int((maps.max((0, 1)) <= 0).sum())
+    height, width, count = maps.shape
+    sentence = (
+        f"{count} maps of {height} x {width}; map {strongest} answers most strongly "
+        f"({maps.max():.3g}), {silent} stay silent."
+    )
+    return _finish(picture, source, sentence)
+
+
+def graph(edges: Sequence[tuple[str, str]], source: str = "") -> Picture:
+    """Draw which parts of a computation are needed for which, from left to right.
+
+    Parameters
+    ----------
+    edges : (needed, needing) names, without a cycle
+    """
+    if not edges:
+        raise ValueError("a graph needs at least one edge")
+    places = _places(edges)
+    picture = Picture(height=2.9)
+    axes = picture.subplots()
+    axes.set_axis_off()
+    axes.set(xlim=(-0.4, max(x for x, _ in places.values()) + 0.4), ylim=(-0.5, 0.5))
+    for needed, needing in edges:
+        arrow = {"arrowstyle": "-|>", "color": "0.35", "shrinkA": 24, "shrinkB": 28}
+        axes.annotate("", places[needing], places[needed], arrowprops=arrow)
+    for name, (x, y) in places.items():
+        box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": "0.2"}
+        axes.text(x, y, name, ha="center", va="center", fontsize=9, bbox=box)
+    return _finish(picture, source, _graph_sentence(edges, places))
+
+
+def _places(edges: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:
+    """Give each name a column (its longest way from a start) and a height in [-0.5, 0.5]."""
+    names = list(dict.fromkeys(name for edge in edges for name in edge))
+    column = dict.fromkeys(names, 0)
+    for _ in names:
+        for needed, needing in edges:
+            column[needing] = max(column[needing], column[needed] + 1)
+    places = {}
+    for x in range(max(column.values()) + 1):
+        members = [name for name in names if column[name] == x]
+        heights = 0.5 - (np.arange(len(members)) + 0.5) / len(members)
+        places |= {name: (x, float(y)) for name, y in zip(members, heights, strict=True)}
+    return places
+
+
+def _graph_sentence(edges: Sequence[tuple[str, str]], places: dict) -> str:
+    told = [
+        f"{name} needs {' and '.join(needed for needed, needing in edges if needing == name)}"
+        for name in dict.fromkeys(needing for _, needing in edges)
+    ]
+    return f"A graph of {len(places)} parts: {'; '.join(told)}."
+
+
+# --- Shared --------------------------------------------------------------------------------------
+
+
+def _squares(images: np.ndarray) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim >= 2 and images[0].size == 784:
+        return images.reshape(len(images), 28, 28)
+    raise ValueError(f"images are (n, 28, 28), (n, 28, 28, 1) or (n, 784), not {images.shape}")
+
+
+def _same_length(name: str, values: Sequence, other: str, others: Sequence) -> None:
+    if len(values) != len(others):
+        raise ValueError(f"{len(values)} {name}, but {len(others)} {other}")
+
+
+def _grid(count: int, columns: int, caption: bool) -> tuple[Picture, list]:
+    if not count:
+        raise ValueError("there is nothing to show")
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    cell = min(WIDTH / max(columns, 5), 1.2)
+    picture = Picture(height=rows * (cell + 0.18 * caption) + 0.3)
+    axes = picture.subplots(rows, columns, squeeze=False).ravel()
+    for cell in axes:
+        cell.set(xticks=[], yticks=[])
+    for cell in axes[count:]:
+        cell.remove()
+    return picture, list(axes[:count])
+
+
+def _draw_digit(axes, image: np.ndarray) -> None:
+    top = 255 if image.dtype == np.uint8 else 1
+    axes.imshow(image, cmap="gray_r", vmin=0, vmax=top)
+    axes.set(xticks=[], yticks=[])
+
+
+def _mark(axes, right: bool, text: str) -> None:
+    colour = BLUE if right else ORANGE
+    mark, weight = (RIGHT, "normal") if right else (WRONG, "bold")
+    axes.set_xlabel(f"{mark} {text}", fontsize=9, labelpad=3, color=colour, weight=weight)
+    if not right:
+        for side in axes.spines.values():
+            side.set_visible(False)
+        frame = {"linewidth": 2.2, "linestyle": "--", "edgecolor": ORANGE, "clip_on": False}
+        axes.add_patch(Rectangle((0, 0), 1, 1, transform=axes.transAxes, fill=False, **frame))
+
+
+def _plain(axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.xaxis.label.set_size(9)
+    axes.yaxis.label.set_size(9)
+
+
+def _finish(picture: Picture, source: str, sentence: str) -> Picture:
+    picture.description = _with_source(source, sentence)
+    if source:
+        mark = picture.supxlabel(source, x=0.995, ha="right", fontsize=8, color="0.35")
+        mark.set_gid("source")
+    return picture
+
+
+def _with_source(source: str, sentence: str) -> str:
+    return f"{source}: {sentence}" if source else sentence

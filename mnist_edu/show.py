@@ -1,0 +1,35 @@
+"""Show something in a notebook, or print its text where there is none."""
+
+import html
+import sys
+
+
+def show(bundle: dict, display_id: str | None = None, update: bool = False, alt: str = "") -> None:
+    """Show a MIME bundle in a notebook; print its ``text/plain`` elsewhere.
+
+    ``display_id`` names what is shown, so that a later call with ``update`` replaces it.
+    ``alt`` is the text that a screen reader says for a picture.
+    """
+    if in_notebook():
+        from IPython.display import display
+
+        extra = {"display_id": display_id, "update": update} if display_id else {}
+        metadata = {"image/png": {"alt": alt}} if alt else {}
+        display(bundle, raw=True, metadata=metadata, **extra)
+    elif not update:
+        print(bundle["text/plain"])
+
+
+def notice(text: str) -> None:
+    """Show a sentence that must not be overlooked; outside a notebook it goes to stderr."""
+    if in_notebook():
+        page = f'<p style="border-left: 4px solid; padding-left: 0.6em"><b>{html.escape(text)}</b>'
+        show({"text/plain": text, "text/html": page + "</p>"})
+    else:
+        print(text, file=sys.stderr)
+
+
+def in_notebook() -> bool:
+    """Say whether this runs in an IPython kernel; IPython is not imported for the question."""
+    ipython = sys.modules.get("IPython")
+    return bool(ipython and ipython.get_ipython() and hasattr(ipython.get_ipython(), "kernel"))

@@ -1,0 +1,125 @@
+"""The notebook helpers: guesses, results, tables, progress, checkers, the shift ruler."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mnist_edu import lesson
+
+DIGITS = SimpleNamespace(source="MNIST")
+
+
+@pytest.mark.parametrize(
+    ("guess", "truth", "said"),
+    [
+        (..., 2.302585, "No guess written down. Answer: 2.3"),
+        (2, 2.5, "Your guess: 2 · answer: 2.5 · difference: 0.5"),
+        ("B ", "b", "Your guess: B  · answer: b · right"),
+        ("a", "b", "Your guess: a · answer: b · not this time"),
+        (7840, 7850, "Your guess: 7840 · answer: 7,850 · difference: 10"),
+        ("many", 7850, "Your guess: many · answer: 7,850 · not this time"),
+    ],
+)
+def test_guess_is_shown_beside_the_truth(guess, truth, said, capsys):
+    lesson.compare(guess, truth)
+    assert capsys.readouterr().out.strip() == said
+
+
+def test_record_names_source_and_numbers(capsys):
+    lesson.record(DIGITS, test_accuracy=0.91234)
+    out = capsys.readouterr().out
+    assert "MNIST" in out and "test_accuracy" in out and "0.9123" in out
+
+
+def test_records_of_one_notebook_are_kept_together(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_EDU_RESULTS", str(tmp_path))
+    monkeypatch.setenv("MNIST_EDU_NOTEBOOK", "07")
+    lesson.record(DIGITS, a=1)
+    lesson.record(DIGITS, b=np.float32(0.5))
+    kept = json.loads((tmp_path / "07.json").read_text())
+    assert kept == {"source": "MNIST", "results": {"a": 1.0, "b": 0.5}}
+
+
+def test_table_escapes_what_would_be_html():
+    bundle = lesson._table_bundle([{"a": "<b>", "c": 1}], "MNIST")
+    assert "<td>&lt;b&gt;</td>" in bundle["text/html"]
+    assert bundle["text/plain"].splitlines() == ["MNIST", "a    c", "<b>  1"]
+
+
+def test_empty_table_is_refused():
+    with pytest.raises(ValueError, match="at least one row"):
+        lesson.table([])
+
+
+def test_progress_hands_on_every_item_once():
+    assert list(lesson.progress(range(5), "counting")) == [0, 1, 2, 3, 4]
+
+
+@lesson.exercise
+def three(answer):
+    if answer is None:
+        return lesson.UNANSWERED
+    return None if answer + 0 == 3 else f"{answer} is not 3."
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (3, "✓ Right."),
+        (4, "✗ Not yet: 4 is not 3."),
+        (..., "Not answered yet."),
+        (None, "Not answered yet."),
+        ("x", "✗ Not yet: your answer raised TypeError: "),
+    ],
+)
+def test_checker_prints_a_verdict_and_never_raises(answer, said, capsys):
+    assert three(answer) is None
+    assert capsys.readouterr().out.strip().startswith(said.strip())
+
+
+def centre_column(images):
+    """A model that is right while the ink is in its place."""
+    return images[:, 14, 14]
+
+
+def test_shift_ruler_is_exact_at_zero_and_falls_when_ink_moves():
+    images = np.zeros((8, 28, 28), np.uint8)
+    images[:, 14, 14] = np.arange(1, 9)
+    labels = np.arange(1, 9)
+    assert lesson.shift_accuracies(centre_column, images, labels) == [1, 0, 0, 0, 0]
+
+
+def test_shift_ruler_moves_in_four_diagonal_directions():
+    images = np.zeros((4, 28, 28), np.uint8)
+    images[:, 14, 14] = 255
+    seen = []
+
+    def predict(moved):
+        seen.extend(map(tuple, np.argwhere(moved)[:, 1:].tolist()))
+        return np.zeros(4)
+
+    lesson.shift_accuracies(predict, images, np.zeros(4), shifts=[3])
+    assert sorted(seen) == [(11, 11), (11, 17), (17, 11), (17, 17)]
+
+
+def test_shift_rows_are_those_of_earlier_notebooks_on_the_same_source():
+    assert lesson.shift_rows("MNIST", before="01") == {}
+    assert list(lesson.shift_rows("MNIST", before="03")) == ["softmax"]
+    assert all(len(row) == 5 for row in lesson.shift_rows("MNIST", before="99").values())
+    assert lesson.shift_rows("no such source", before="99") == {}
+
+
+def test_missing_keras_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(ImportError, match=r"mnist_edu\[lessons\]"):
+        lesson.keras_progress(3)
+
+
+def test_lesson_starts_without_tensorflow():
+    code = "import sys; from mnist_edu import lesson; print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
