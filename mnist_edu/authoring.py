@@ -9,6 +9,7 @@ import json
 import os
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -144,19 +145,31 @@ def from_text(text: Path, path: Path) -> None:
 
 
 def measure_bands(numbers: list[str] | None, seeds: list[int], full: bool, folder: Path) -> None:
-    """Run notebooks once a seed and write mean and spread of their results to ``folder``.
+    """Run notebooks once a seed, two at a time, and write mean and spread to ``folder``.
 
-    Seeds whose numbers are in the file stay; so a long measurement can be made in parts.
+    Seeds whose numbers are in the file stay, so a long measurement can be made in parts.
+
+    Raises
+    ------
+    ValueError
+        If a notebook fails.
     """
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as out:
-            rows = series.run(numbers, full=full, source="mnist", jobs=2, out=out, seed=seed)
-        for row in rows:
-            if row["state"] != "ok":
-                raise ValueError(f"{row['notebook']} failed: {row['error']}")
+    chosen = sorted(series.find(numbers), key=lambda n: (n not in series.LONGEST_FIRST, n))
+    runs = [(number, seed) for number in chosen for seed in seeds]
+    with ThreadPoolExecutor(2) as pool:
+        for seed, row in pool.map(lambda run: _one_seed(*run, full), runs):
             _add_seed(folder, row, seed, full)
     if full:
         write_shift_rows(folder)
+
+
+def _one_seed(number: str, seed: int, full: bool) -> tuple[int, dict]:
+    with tempfile.TemporaryDirectory() as out:
+        how = {"full": full, "source": "mnist", "seed": seed}
+        (row,) = series.run([number], jobs=1, beside=1, out=out, **how)
+    if row["state"] != "ok":
+        raise ValueError(f"{row['notebook']}, seed {seed}, failed: {row['error']}")
+    return seed, row
 
 
 def _add_seed(folder: Path, row: dict, seed: int, full: bool) -> None:

@@ -7,6 +7,7 @@
 
 import contextlib
 import os
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from mnist_edu.show import notice
 
 SOURCES = ("auto", "mnist", "synthetic")
 PIXELS = 28 * 28
+REMEDY = (
+    "connect to a network once, "
+    "or put its four .gz files into a folder and set MNIST_EDU_DATA to it"
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def load(
         return _split(*_mnist(cache, folder, source == "mnist"), validation_size, "MNIST")
     except Unavailable as error:
         if source == "mnist":
-            raise
+            raise Unavailable(f"MNIST is not available: {error}. What to do: {REMEDY}") from None
         notice(f"MNIST is not available ({error}).")
         return _split(*_embedded(), validation_size, "embedded digits")
 
@@ -109,28 +114,37 @@ def _split(train, train_labels, test, test_labels, size: int, source: str) -> Da
 def _embedded():
     """Embedded digits come with a later version; until then, say so."""
     raise Unavailable(
-        "embedded digits are not part of this version yet, so MNIST itself is needed: connect to "
-        "a network once, or put its four .gz files into a folder and set MNIST_EDU_DATA to it"
+        f"embedded digits are not part of this version yet, so MNIST itself is needed: {REMEDY}"
     )
 
 
 def _mnist(cache: Path, folder: str | os.PathLike | None, patient: bool) -> list[np.ndarray]:
     """Return the four arrays: decoded in the cache, else from files, else from the network."""
     decoded = [cache / _decoded_name(name) for name in FILES]
+    with contextlib.suppress(Exception):  # missing, or damaged in whatever way: decode anew
+        return [_open(path) for path in decoded]
+    with tempfile.TemporaryDirectory() as spare:
+        files = _files(cache, folder, patient, Path(spare))
+        arrays = [read_idx(files / name) for name in FILES]
     try:
-        return [np.load(path, mmap_mode="r") for path in decoded]
-    except (OSError, ValueError, EOFError):  # missing or damaged: decode anew
-        pass
-    files = _files(cache, folder, patient)
-    return [_decode(files / name, path) for name, path in zip(FILES, decoded, strict=True)]
+        cache.mkdir(parents=True, exist_ok=True)
+        return [_keep(array, path) for array, path in zip(arrays, decoded, strict=True)]
+    except OSError as error:
+        notice(f"The digits were not kept for next time ({error.strerror or error}).")
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
 
 
 def _decoded_name(name: str) -> str:
     return f"{name.split('-idx')[0]}-{FILES[name][:12]}.npy"
 
 
-def _files(cache: Path, folder: str | os.PathLike | None, patient: bool) -> Path:
-    """Return a folder that holds the four files, each with the right SHA-256."""
+def _files(cache: Path, folder: str | os.PathLike | None, patient: bool, spare: Path) -> Path:
+    """Return a folder that holds the four files, each with the right SHA-256.
+
+    ``spare`` takes a download where the cache cannot be written.
+    """
     if folder and not faults(Path(folder)):
         return Path(folder)
     named = os.environ.get("MNIST_EDU_DATA")
@@ -140,9 +154,16 @@ def _files(cache: Path, folder: str | os.PathLike | None, patient: bool) -> Path
     if wrong:
         reason = "; ".join(wrong) if Path(named).is_dir() else "there is no such folder from here"
         notice(f"MNIST_EDU_DATA={named} does not hold MNIST ({reason}). Looking elsewhere.")
-    if faults(cache):
-        download.download(cache, silence=20 if patient else download.SILENCE)
-    return cache
+    if not faults(cache):
+        return cache
+    silence = 20 if patient else download.SILENCE
+    try:
+        download.download(cache, silence)
+        return cache
+    except download.CacheFault as error:
+        notice(f"The download serves this time only: {error}.")
+    download.download(spare, silence)
+    return spare
 
 
 def places(cache: Path) -> dict[str, Path]:
@@ -152,23 +173,28 @@ def places(cache: Path) -> dict[str, Path]:
 
 
 def faults(folder: Path) -> list[str]:
-    """Return what is wrong with the four files in a folder: a sentence each, none if all is well."""
+    """Return what is wrong with the four files in a folder, a sentence for each fault."""
     return [fault for fault in (download.fault(folder / name) for name in FILES) if fault]
 
 
-def _decode(file: Path, decoded: Path) -> np.ndarray:
-    array = read_idx(file)
-    temporary = decoded.with_name(f"{decoded.name}.{os.getpid()}.tmp")
+def _open(path: Path) -> np.ndarray:
+    array = np.load(path, mmap_mode="r")
+    if array.dtype != np.uint8 or array.ndim != (3 if "images" in path.name else 1):
+        raise ValueError(f"{path.name} holds something else")
+    return array
+
+
+def _keep(array: np.ndarray, path: Path) -> np.ndarray:
+    """Write an array to the cache whole or not at all, and return it as a memory map."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        decoded.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as stream:
             np.save(stream, array)
-        os.replace(temporary, decoded)
-        return np.load(decoded, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        notice(f"The digits were not kept for next time: {error}.")
-        array.flags.writeable = False
-        return array
+        with contextlib.suppress(PermissionError):  # Windows: another process has it open
+            os.replace(temporary, path)
+        return _open(path)
+    except (ValueError, EOFError) as error:
+        raise OSError(f"{path.name} cannot be replaced: {error}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -243,10 +269,18 @@ def write_csv(
     images : uint8 (n, 28, 28)
     labels : uint8 (n,)
     header : start with the line ``label,pixel0,...,pixel783``
+
+    Raises
+    ------
+    ValueError
+        If the images are not uint8, or there is not one label from 0 to 9 for each.
     """
-    rows = np.column_stack([np.asarray(labels, np.uint8), flatten(np.asarray(images))])
-    if rows.dtype != np.uint8:
-        raise ValueError(f"CSV takes uint8 images, these are {np.asarray(images).dtype}")
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.dtype != np.uint8:
+        raise ValueError(f"CSV takes uint8 images, these are {images.dtype}")
+    if labels.shape != (len(images),) or not np.isin(labels, range(10)).all():
+        raise ValueError("CSV takes a label from 0 to 9 for each image")
+    rows = np.column_stack([labels.astype(np.uint8), flatten(images)])
     words = np.array([str(value) for value in range(256)], dtype=object)
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -273,29 +307,40 @@ def read_csv(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     ValueError
         If a line has not 785 numbers, or a number lies outside 0..255; the line is named.
     """
-    with open(path, encoding="utf-8-sig") as file:
-        lines = [line for line in file.read().splitlines() if line.strip()]
-    first = 1 if lines and lines[0].lower().lstrip('"').startswith("label") else 0
-    values = np.empty((len(lines) - first, PIXELS + 1), np.uint8)
-    for i, line in enumerate(lines[first:]):
-        values[i] = _csv_row(line, f"{Path(path).name}, line {i + first + 1}")
-    if values[:, 0].max(initial=0) > 9:
-        line = int(np.argmax(values[:, 0] > 9)) + first + 1
-        raise ValueError(f"{Path(path).name}, line {line}: a label above 9")
+    name, rows = Path(path).name, []
+    with open(path, encoding="utf-8-sig", errors="replace") as file, warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # NumPy's way to say "no number"
+        for number, line in enumerate(file, 1):
+            if line.strip() and not (number == 1 and _is_header(line)):
+                rows.append(_csv_row(line.strip(), f"{name}, line {number}"))
+    values = np.array(rows, np.uint8).reshape(-1, PIXELS + 1)
     return values[:, 1:].reshape(-1, 28, 28).copy(), values[:, 0].copy()
 
 
+def _is_header(line: str) -> bool:
+    """Say whether a line names columns: by the word "label", or by holding no number."""
+    words = [word.strip().strip('"').lower() for word in line.split(",")]
+    return words[0] == "label" or not any(word[:1].isdigit() for word in words)
+
+
 def _csv_row(line: str, place: str) -> np.ndarray:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's way to say "no number"
-        row = np.fromstring(line, dtype=np.int64, sep=",")
-    words = line.split(",") if row.size != PIXELS + 1 else []
-    if words and len(words) != PIXELS + 1:
-        raise ValueError(f"{place}: {len(words)} values, and not a label and 784 pixels")
     try:
-        row = np.array([int(word) for word in words]) if words else row
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
+        row = np.fromstring(line, dtype=np.int64, sep=",")
+    except (ValueError, DeprecationWarning):  # the slow way says what was wrong
+        row = np.array([], np.int64)
+    if row.size != PIXELS + 1 or line.endswith(","):
+        row = _csv_words(line.split(","), place)
     if row.min() < 0 or row.max() > 255:
         raise ValueError(f"{place}: a value outside 0..255")
-    return row
+    if row[0] > 9:
+        raise ValueError(f"{place}: a label above 9")
+    return row.astype(np.uint8)
+
+
+def _csv_words(words: list[str], place: str) -> np.ndarray:
+    if len(words) != PIXELS + 1:
+        raise ValueError(f"{place}: {len(words)} values, and not a label and 784 pixels")
+    for column, word in enumerate(words, 1):
+        if not word.strip().removeprefix("-").isdecimal():
+            raise ValueError(f"{place}: column {column}: {word.strip()[:20]!r} is no whole number")
+    return np.array([float(word) for word in words])

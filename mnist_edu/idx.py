@@ -65,10 +65,12 @@ def _parse(stream: BinaryIO, name: str) -> np.ndarray:
     shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
     dtype = np.dtype(TYPES[head[2]])
     length = math.prod(shape) * dtype.itemsize
+    if not length and math.prod(size for size in shape if size) * dtype.itemsize > 2**62:
+        raise ValueError(f"{name}: no array can have the shape {shape}")
     values = _take(stream, length, f"{name}: values of shape {shape}")
     if stream.read(1):
         raise ValueError(f"{name}: goes on after its last value, at byte {4 + len(sizes) + length}")
-    return np.frombuffer(values, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
+    return np.frombuffer(values, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(shape)
 
 
 def _take(stream: BinaryIO, length: int, what: str) -> bytearray:
@@ -94,13 +96,15 @@ def write_idx(path: str | os.PathLike, array: np.ndarray) -> None:
     Raises
     ------
     ValueError
-        If IDX has no type for the array.
+        If IDX has no type for the array, or the array has more than 32 dimensions.
     """
     array = np.asarray(array)
     codes = {np.dtype(text).newbyteorder("="): code for code, text in TYPES.items()}
     code = codes.get(array.dtype.newbyteorder("="))
     if code is None:
         raise ValueError(f"IDX has no type for {array.dtype}: use one of {[*map(str, codes)]}")
+    if array.ndim > 32:
+        raise ValueError(f"32 dimensions are the most, and the array has {array.ndim}")
     sizes = np.array(array.shape, ">u4").tobytes()
     content = bytes([0, 0, code, array.ndim]) + sizes + array.astype(TYPES[code]).tobytes()
     if str(path).endswith(".gz"):

@@ -1,6 +1,6 @@
 """What every notebook does beside its subject: seeds, guesses, results, progress, exercises.
 
-Nothing here trains or draws. TensorFlow and Keras are imported only by the functions that need them.
+Nothing here trains or draws. TensorFlow and Keras are imported only where they are needed.
 """
 
 import functools
@@ -32,12 +32,14 @@ def set_seed(seed: int) -> None:
 
     On one machine, with the same number of threads, two runs are then identical. Another machine
     adds up in another order, so there the last digits differ, and training makes more of it.
+    TensorFlow's advice on speed, which it prints into the cells, is switched off.
     """
     random.seed(seed)
     np.random.seed(seed)
     keras, tensorflow = _import("keras"), _import("tensorflow")
     keras.utils.set_random_seed(seed)
     tensorflow.config.experimental.enable_op_determinism()
+    tensorflow.get_logger().setLevel("ERROR")
 
 
 def versions() -> None:

@@ -279,7 +279,10 @@ def curves(
     axes.set(xlabel=x_label, ylabel=y_label)
     if log_x:
         axes.set_xscale("log")
-    axes.legend(fontsize=8)
+    elif len(at) <= 10:
+        axes.set_xticks(at)
+    beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 4 else {}
+    axes.legend(fontsize=8, **beside)
     _plain(axes)
     return _finish(picture, source, " ".join(told))
 
@@ -414,7 +417,7 @@ def _places(edges: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:
     places = {}
     for x in range(max(column.values()) + 1):
         members = [name for name in names if column[name] == x]
-        heights = 0.5 - (np.arange(len(members)) + 0.5) / len(members)
+        heights = 0.5 - (np.arange(len(members)) + 0.5) / len(members) + 0.06 * (x % 2)
         places |= {name: (x, float(y)) for name, y in zip(members, heights, strict=True)}
     return places
 
@@ -432,7 +435,7 @@ def _graph_sentence(edges: Sequence[tuple[str, str]], places: dict) -> str:
 
 def _squares(images: np.ndarray) -> np.ndarray:
     images = np.asarray(images)
-    if images.ndim >= 2 and images[0].size == 784:
+    if images.ndim >= 2 and images.size == 784 * len(images):
         return images.reshape(len(images), 28, 28)
     raise ValueError(f"images are (n, 28, 28), (n, 28, 28, 1) or (n, 784), not {images.shape}")
 

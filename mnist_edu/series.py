@@ -79,7 +79,7 @@ def settings(path: Path, full: bool, **more: object) -> dict:
 
 
 def environment(jobs: int, profile: Path) -> dict[str, str]:
-    """Return the environment of a run: threads shared out, TensorFlow's log kept out of cells."""
+    """Return the environment of a run: cores shared out, TensorFlow's log kept out of cells."""
     config = profile / "profile_default" / "ipython_kernel_config.py"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(QUIET, "utf-8")
@@ -100,6 +100,7 @@ def run(
     source: str = "auto",
     jobs: int = 2,
     out: str | os.PathLike = "executed",
+    beside: int = 0,
     **parameters: object,
 ) -> list[dict]:
     """Run notebooks and return a row for each: number, source, results, seconds, state, error.
@@ -111,6 +112,7 @@ def run(
     source : as in :func:`mnist_edu.data.load`
     jobs : how many run at a time
     out : folder for the executed notebooks and their HTML pages
+    beside : how many other runs share the cores
     parameters : further parameters for every notebook, such as ``seed=2``
 
     Raises
@@ -128,7 +130,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     order = sorted(chosen, key=lambda n: (n not in LONGEST_FIRST, n))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        env = environment(min(jobs, len(order)), Path(profile))
+        env = environment(min(jobs, len(order)) + beside, Path(profile))
         with ThreadPoolExecutor(jobs) as pool:
             futures = {pool.submit(_run_one, chosen[n], plans[n], out, env): n for n in order}
             rows = _watch(futures)

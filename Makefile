@@ -1,0 +1,80 @@
+# The commands of the README. `make` alone shows them.
+
+FOUND := $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(FOUND)
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help run run-full test test-full test-lowest test-pythons lab figures bands bench lock clean
+
+help:
+	@echo "make run          run the series with quick settings, show results and pictures"
+	@echo "make run-full     run the full lessons"
+	@echo "make test         unit tests, and a quick run of every notebook"
+	@echo "make test-full    full lessons: stored outputs, and bands"
+	@echo "make test-lowest  unit tests with the lowest versions that are allowed"
+	@echo "make test-pythons unit tests on each Python from 3.11 to 3.13 that is here"
+	@echo "make lab          open the notebooks in JupyterLab"
+	@echo "make figures      write images/ from the stored notebooks"
+	@echo "make bands        measure the bands of trained results (long)"
+	@echo "make bench        measure speeds, each beside what one would do instead"
+	@echo "make lock         fix the versions anew"
+	@echo "make clean        remove what these commands made"
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Install it, or name it: make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+run: $(READY)
+	$(BIN)/python -m mnist_edu run
+
+run-full: $(READY)
+	$(BIN)/python -m mnist_edu run --full
+
+test: $(READY)
+	$(BIN)/python -m pytest tests
+
+test-full: $(READY)
+	$(BIN)/python -m pytest tests/full
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks
+
+figures: $(READY)
+	$(BIN)/python -m mnist_edu figures
+
+bands: $(READY)
+	$(BIN)/python -m mnist_edu bands
+	$(BIN)/python -m mnist_edu bands --full
+
+bench: $(READY)
+	$(BIN)/python benchmarks/load.py
+
+lock: $(READY)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock
+
+UNIT := tests --ignore tests/test_notebooks.py --ignore tests/test_series.py
+
+test-lowest: $(READY)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv venv --quiet --clear --python 3.11 .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e '.[all]'
+	.venv-lowest/bin/python -m pytest $(UNIT)
+
+test-pythons: $(READY)
+	@for p in python3.11 python3.12 python3.13 $$HOME/.pyenv/versions/3.1[123].*/bin/python; do \
+		v=$$($$p -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
+		test -e .venv-$$v/done-$$$$ && continue; \
+		$$p -m venv .venv-$$v && .venv-$$v/bin/python -m pip install --quiet --require-hashes -r requirements.lock && \
+		.venv-$$v/bin/python -m pip install --quiet --no-deps --no-build-isolation -e . && \
+		.venv-$$v/bin/python -m pytest $(UNIT) && touch .venv-$$v/done-$$$$ || exit 1; \
+	done
+
+clean:
+	rm -rf .venv .venv-* executed notebooks/logs

@@ -1,0 +1,51 @@
+"""Shared by all tests: a cache folder of their own, and a small stand-in for MNIST's files."""
+
+import gzip
+import hashlib
+import os
+
+import numpy as np
+import pytest
+
+from mnist_edu import download, idx
+
+SIZES = {"train": 300, "t10k": 100}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Every test starts with an empty cache and without ``MNIST_EDU_DATA``."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("MNIST_EDU_CACHE", str(folder))
+    monkeypatch.delenv("MNIST_EDU_DATA", raising=False)
+    return folder
+
+
+@pytest.fixture
+def small_files(tmp_path, monkeypatch):
+    """Return a folder with four small files in MNIST's form, known by their own SHA-256."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    known = {}
+    for name in download.FILES:
+        count = SIZES[name.split("-")[0]]
+        shape = (count, 28, 28) if "images" in name else (count,)
+        top = 256 if "images" in name else 10
+        idx.write_idx(folder / name, generator.integers(0, top, shape).astype(np.uint8))
+        known[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    monkeypatch.setattr("mnist_edu.download.FILES", known)
+    monkeypatch.setattr("mnist_edu.data.FILES", known)
+    return folder
+
+
+def arrays(folder):
+    """Read the four small files with gzip and NumPy alone."""
+    read = {}
+    for path in folder.iterdir():
+        offset = 16 if "images" in path.name else 8
+        read[path.name] = np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=offset)
+    return read
+
+
+REAL = os.environ.get("MNIST_EDU_DATA")

@@ -1,0 +1,235 @@
+"""Loading and changing the form of digits."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import REAL, arrays
+
+from mnist_edu import data, download
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    def no_network(*_, **__):
+        raise data.Unavailable("no network in this test")
+
+    monkeypatch.setattr("mnist_edu.download.download", no_network)
+
+
+@pytest.fixture
+def digits(small_files, monkeypatch):
+    monkeypatch.setenv("MNIST_EDU_DATA", str(small_files))
+    return data.load("mnist", validation_size=50)
+
+
+def test_splits_are_in_the_classic_order(digits, small_files):
+    raw = arrays(small_files)
+    images = raw["train-images-idx3-ubyte.gz"].reshape(300, 28, 28)
+    labels = raw["train-labels-idx1-ubyte.gz"]
+    np.testing.assert_array_equal(digits.validation.images, images[:50])
+    np.testing.assert_array_equal(digits.train.images, images[50:])
+    np.testing.assert_array_equal(digits.validation.labels, labels[:50])
+    np.testing.assert_array_equal(digits.train.labels, labels[50:])
+    np.testing.assert_array_equal(digits.test.labels, raw["t10k-labels-idx1-ubyte.gz"])
+    assert digits.train.images.dtype == digits.train.labels.dtype == np.uint8
+
+
+def test_repr_names_source_and_sizes(digits):
+    assert repr(digits) == "MNIST: 250 train, 50 validation, 100 test"
+
+
+@pytest.mark.skipif(not REAL, reason="MNIST_EDU_DATA is not set")
+def test_real_mnist(monkeypatch):
+    monkeypatch.setenv("MNIST_EDU_DATA", os.path.abspath(REAL))
+    digits = data.load()
+    assert [len(part) for part in (digits.train, digits.validation, digits.test)] == [
+        55_000,
+        5_000,
+        10_000,
+    ]
+    first = np.concatenate([digits.validation.labels[:10]])
+    assert first.tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert digits.train.labels[:5].tolist() == [7, 3, 4, 6, 1]
+    assert digits.test.labels[5] == 1 and digits.source == "MNIST"
+    assert int(digits.validation.images[0].sum()) == 27525
+
+
+def test_second_load_opens_the_decoded_cache(digits, small_files, cache):
+    for path in small_files.iterdir():
+        path.unlink()
+    again = data.load("mnist", validation_size=50)
+    np.testing.assert_array_equal(again.train.images, digits.train.images)
+    assert isinstance(again.test.images.base, np.memmap) or isinstance(again.test.images, np.memmap)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 200])
+def test_damaged_cache_is_decoded_anew(digits, cache, keep):
+    for path in cache.glob("*.npy"):
+        content = path.read_bytes()[:keep]
+        path.unlink()  # the arrays of the first load are still open
+        path.write_bytes(content)
+    again = data.load("mnist", validation_size=50)
+    np.testing.assert_array_equal(again.test.images, digits.test.images)
+
+
+def test_cache_with_a_broken_header_is_decoded_anew(digits, cache):
+    path = next(cache.glob("train-images*.npy"))
+    content = path.read_bytes()
+    for header in (content[:30].replace(b"'", b"("), b"PK" + content[2:30], content[:20]):
+        path.unlink()
+        path.write_bytes(header + content[len(header) :])
+        again = data.load("mnist", validation_size=50)
+        np.testing.assert_array_equal(again.train.images, digits.train.images)
+
+
+def test_cache_that_holds_something_else_is_decoded_anew(digits, cache):
+    path = next(cache.glob("train-images*.npy"))
+    path.unlink()
+    np.save(path, np.zeros((300, 28, 28)))
+    again = data.load("mnist", validation_size=50)
+    np.testing.assert_array_equal(again.train.images, digits.train.images)
+
+
+def test_cache_that_cannot_be_made_is_no_obstacle(small_files, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MNIST_EDU_DATA", str(small_files))
+    (tmp_path / "a file").write_text("in the way")
+    digits = data.load("mnist", 50, cache=tmp_path / "a file" / "cache")
+    assert len(digits.train) == 250 and not digits.train.images.flags.writeable
+    assert capsys.readouterr().err.count("not kept for next time") == 1
+
+
+def test_damaged_file_is_named_and_the_cache_is_used(small_files, cache, monkeypatch, capsys):
+    cache.mkdir()
+    for path in small_files.iterdir():
+        (cache / path.name).write_bytes(path.read_bytes())
+    name = "t10k-labels-idx1-ubyte.gz"
+    (small_files / name).write_bytes(b"damaged")
+    monkeypatch.setenv("MNIST_EDU_DATA", str(small_files))
+    assert data.load("mnist", 50).source == "MNIST"
+    assert f"{name} is damaged" in capsys.readouterr().err
+    assert (small_files / name).read_bytes() == b"damaged"
+
+
+def test_missing_folder_is_said(offline, monkeypatch, capsys):
+    monkeypatch.setenv("MNIST_EDU_DATA", "no/such/folder")
+    with pytest.raises(data.Unavailable):
+        data.load("mnist")
+    assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_auto_says_what_is_missing_and_what_to_do(offline):
+    with pytest.raises(data.Unavailable, match="embedded digits.*set MNIST_EDU_DATA"):
+        data.load("auto")
+
+
+def test_mnist_asked_for_is_never_another_source(offline):
+    with pytest.raises(data.Unavailable, match="no network in this test"):
+        data.load("mnist")
+
+
+def test_unknown_source_is_refused():
+    with pytest.raises(ValueError, match="unknown source 'minst'"):
+        data.load("minst")
+
+
+def test_second_load_is_quick(digits):
+    start = time.perf_counter()
+    data.load("mnist", validation_size=50)
+    assert time.perf_counter() - start < 0.02
+
+
+@pytest.mark.parametrize("size", [-1, 300])
+def test_validation_split_must_fit(digits, size):
+    with pytest.raises(ValueError, match="from 0 to 299"):
+        data.load("mnist", validation_size=size)
+
+
+START = """
+import hashlib, json, os, sys
+from pathlib import Path
+from mnist_edu import data, download
+folder = Path(sys.argv[1])
+known = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in download.FILES}
+download.FILES.clear()
+download.FILES.update(known)
+print(data.load("mnist", 50).train.images.astype(int).sum())
+"""
+
+
+def test_eight_processes_on_an_empty_cache(small_files):
+    env = dict(os.environ, MNIST_EDU_DATA=str(small_files))
+    command = [sys.executable, "-c", START, str(small_files)]
+    started = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE) for _ in range(8)]
+    sums = {process.communicate(timeout=60)[0] for process in started}
+    expected = arrays(small_files)["train-images-idx3-ubyte.gz"].reshape(300, -1)[50:]
+    assert {int(text) for text in sums} == {int(expected.astype(int).sum())}
+
+
+def test_killed_while_writing_leaves_nothing_half_read(small_files, cache):
+    env = dict(os.environ, MNIST_EDU_DATA=str(small_files))
+    kill = START.replace("print(", "os.replace = lambda *_: os.kill(os.getpid(), 9)\nprint(")
+    command = [sys.executable, "-c", kill, str(small_files)]
+    assert subprocess.run(command, env=env, capture_output=True).returncode != 0
+    assert list(cache.glob("*.tmp")) and not list(cache.glob("*.npy"))
+    fine = subprocess.run([sys.executable, "-c", START, str(small_files)], env=env)
+    assert fine.returncode == 0 and len(list(cache.glob("*.npy"))) == 4
+
+
+# --- Forms ---------------------------------------------------------------------------------------
+
+
+def test_forms():
+    images = np.arange(2 * 784, dtype=np.int64).reshape(2, 28, 28).astype(np.uint8)
+    scaled = data.scale(images)
+    assert scaled.dtype == np.float32 and scaled.max() == 1 and scaled.min() == 0
+    np.testing.assert_array_equal(data.flatten(images)[1, 28:56], images[1, 1])
+    assert data.add_channel(images).shape == (2, 28, 28, 1)
+    assert data.one_hot([2, 0], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_scaling_twice_is_refused():
+    with pytest.raises(ValueError, match="scaled already"):
+        data.scale(np.zeros((1, 28, 28), np.float32))
+
+
+def test_label_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="from 0 to 9"):
+        data.one_hot([10])
+
+
+@pytest.mark.parametrize(
+    ("right", "down", "at"),
+    [
+        (0, 0, (5, 6)),
+        (3, 0, (5, 9)),
+        (0, -2, (3, 6)),
+        (-6, 22, (27, 0)),
+        (-7, 0, None),
+        (28, 0, None),
+    ],
+)
+def test_shift_moves_ink_and_loses_what_leaves(right, down, at):
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, 5, 6] = 200
+    moved = data.shift(image, right, down)
+    assert moved.sum() == (200 if at else 0)
+    if at:
+        assert moved[0][at] == 200
+
+
+def test_data_starts_without_tensorflow_and_matplotlib():
+    code = (
+        "import sys, mnist_edu.data as d; "
+        "print({'tensorflow', 'keras', 'matplotlib', 'pooch', 'IPython'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_known_files_are_the_published_ones():
+    assert len(download.FILES) == 4 and all(len(text) == 64 for text in download.FILES.values())
+    assert len(set(mirror.split("/")[2] for mirror in download.MIRRORS)) >= 3

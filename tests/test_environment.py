@@ -1,0 +1,86 @@
+"""One list of dependencies: pyproject.toml, environment.yml and the lock file agree."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCK = (ROOT / "requirements.lock").read_text()
+
+
+def names(requirements):
+    found = {re.match(r"[A-Za-z0-9_.-]+", text).group() for text in requirements}
+    return {name.lower().replace("_", "-") for name in found} - {"mnist-edu"}
+
+
+def test_lock_holds_every_dependency_with_hashes():
+    extras = PROJECT["optional-dependencies"]
+    wanted = names(PROJECT["dependencies"])
+    for extra in re.findall(r"\w+", extras["all"][0].split("[")[1]):
+        wanted |= names(extras[extra])
+    locked = re.findall(r"^([a-z0-9.-]+)==", LOCK, re.M)
+    assert wanted <= set(locked)
+    entries = re.split(r"^(?=[a-z0-9.-]+==)", LOCK, flags=re.M)[1:]
+    assert entries and all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_lock_names_no_address_and_no_folder():
+    assert not re.search(r"https?://|file:|index-url|find-links|(?<![\w.])/", LOCK)
+
+
+def test_environment_holds_no_list_of_its_own():
+    text = (ROOT / "environment.yml").read_text()
+    listed = re.findall(r"^\s+- (.+)$", text, re.M)
+    assert listed == ["conda-forge", "python>=3.11,<3.14", "pip", "pip:", "-e .[all]"]
+    assert PROJECT["requires-python"] == ">=3.11"
+
+
+def test_bounds_do_not_replace_the_tensorflow_of_colab():
+    wanted = [text for text in PROJECT["optional-dependencies"]["lessons"] if "tensorflow" in text]
+    assert wanted == ["tensorflow>=2.18"]
+    assert not any("<" in text or "==" in text for text in PROJECT["dependencies"])
+    assert "tensorflow" not in names(PROJECT["dependencies"])
+
+
+def test_package_itself_is_light():
+    assert len(PROJECT["dependencies"]) <= 5
+
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.split("#")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.S)
+    for line in block.splitlines()
+]
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make")])
+def test_make_command_of_the_readme_exists(command):
+    done = subprocess.run([*command.split(), "-n"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "mnist_edu " in c and "-m" in c])
+def test_python_command_of_the_readme_is_understood(command):
+    words = command.split()[3:]
+    code = f"from mnist_edu.__main__ import _parser; _parser().parse_args({words!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_of_the_readme_is_of_a_known_kind():
+    known = ("make ", "python -m mnist_edu ", "conda ", "python -m venv", ". .venv", "pip install")
+    assert COMMANDS and all(command.startswith(known) for command in COMMANDS)
+    for extras in re.findall(r"\.\[([\w,]+)\]", README):
+        assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+
+
+def test_import_costs_no_more_than_the_package():
+    code = "import sys, mnist_edu; print(len([m for m in sys.modules if m.startswith('numpy')]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"

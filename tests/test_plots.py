@@ -1,0 +1,201 @@
+"""The pictures: what they contain, what they say, and that all of it can be read."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+from matplotlib.testing.compare import compare_images
+from matplotlib.text import Text
+
+from mnist_edu import plots
+
+GENERATOR = np.random.default_rng(0)
+IMAGES = GENERATOR.integers(0, 256, (6, 28, 28)).astype(np.uint8)
+LABELS = np.array([7, 2, 1, 0, 4, 5])
+PREDICTED = np.array([7, 2, 1, 0, 9, 3])
+HISTORY = {"loss": [2, 1.5, 1.25], "val_loss": [2.5, 1.5, 1], "accuracy": [0.1, 0.5, 0.75]}
+EVERY = {
+    "digits": lambda: plots.digits(IMAGES, LABELS, columns=3, source="MNIST"),
+    "predictions": lambda: plots.predictions(IMAGES, LABELS, PREDICTED, 6, source="MNIST"),
+    "errors": lambda: plots.errors(IMAGES, LABELS, PREDICTED, source="MNIST"),
+    "probabilities": lambda: plots.probabilities(
+        np.eye(10)[3] * 0.9 + 0.01, 3, IMAGES[0], source="MNIST"
+    ),
+    "class_counts": lambda: plots.class_counts({"train": LABELS, "test": PREDICTED}, "MNIST"),
+    "confusion": lambda: plots.confusion(LABELS, PREDICTED, source="MNIST"),
+    "learning_curves": lambda: plots.learning_curves({"a": [HISTORY, HISTORY]}, source="MNIST"),
+    "curves": lambda: plots.curves({"a": [1, 2, 4]}, x=[1, 10, 100], log_x=True, source="MNIST"),
+    "shift_ruler": lambda: plots.shift_ruler({"softmax": [0.92, 0.7, 0.3, 0.1, 0]}, "MNIST"),
+    "bars": lambda: plots.bars({"one": 1.5, "many": [1, 2, 4]}, "seconds", source="MNIST"),
+    "weights": lambda: plots.weights(np.linspace(-1, 3, 7840).reshape(784, 10), source="MNIST"),
+    "activations": lambda: plots.activations(np.arange(49 * 8).reshape(7, 7, 8), source="MNIST"),
+    "graph": lambda: plots.graph([("x", "logits"), ("W", "logits"), ("logits", "loss")], "MNIST"),
+}
+
+
+def texts(figure):
+    """Return every text that is drawn; ticks outside the axes exist, but are not drawn."""
+    hidden = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval()) if axes.axison else (1, 0)
+            for place, minor in (
+                (axis.get_majorticklocs(), False),
+                (axis.get_minorticklocs(), True),
+            ):
+                for at, label in zip(place, axis.get_ticklabels(minor=minor), strict=False):
+                    if not low - 1e-9 <= at <= high + 1e-9:
+                        hidden.add(label)
+    return [t for t in figure.findobj(Text) if t.get_text().strip() and t not in hidden]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_text_is_large_enough_and_inside_the_picture(name):
+    figure = EVERY[name]()
+    figure.canvas.draw()
+    renderer, box = figure.canvas.get_renderer(), figure.bbox
+    for text in texts(figure):
+        assert text.get_fontsize() >= 8, text.get_text()
+        if text.get_visible():
+            extent = text.get_window_extent(renderer)
+            inside = box.x0 - 1 <= extent.x0 and extent.x1 <= box.x1 + 1
+            assert inside and box.y0 - 1 <= extent.y0 and extent.y1 <= box.y1 + 1, text.get_text()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_source_stands_in_picture_and_description(name):
+    figure = EVERY[name]()
+    assert figure.description.startswith("MNIST: ")
+    assert "MNIST" in [text.get_text() for text in texts(figure)]
+    assert figure.get_figwidth() <= 6.7
+
+
+def labels_below(figure):
+    return [axes.get_xlabel() for axes in figure.axes]
+
+
+def test_right_and_wrong_differ_by_mark_and_frame():
+    figure = EVERY["predictions"]()
+    assert labels_below(figure)[:5] == ["✓ 7", "✓ 2", "✓ 1", "✓ 0", "✗ 4→9"]
+    frames = [[p for p in axes.patches if p.get_linestyle() == "--"] for axes in figure.axes]
+    assert [len(frame) for frame in frames] == [0, 0, 0, 0, 1, 1]
+    colours = [to_rgba(axes.xaxis.label.get_color()) for axes in figure.axes]
+    assert colours[0] == to_rgba(plots.BLUE) and colours[4] == to_rgba(plots.ORANGE)
+    assert "4 of 6 digits are read right" in figure.description
+    assert "4→9, 5→3" in figure.description
+
+
+def test_errors_are_the_wrong_ones_surest_first():
+    p = np.full((6, 10), 0.01)
+    p[4, 9], p[5, 3] = 0.5, 0.9
+    figure = plots.errors(IMAGES, LABELS, PREDICTED, p)
+    assert labels_below(figure) == ["✗ 5→3", "✗ 4→9"]
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), IMAGES[5])
+    assert "2 of 6 digits are read wrong; the surest 2: 5→3, 4→9" in figure.description
+
+
+def test_no_error_to_show_is_said():
+    with pytest.raises(ValueError, match="every prediction is right"):
+        plots.errors(IMAGES, LABELS, LABELS)
+
+
+def test_confusion_counts_true_rows_and_predicted_columns():
+    true = [3] * 5 + [5] * 2 + [7] * 4
+    guess = [3] * 5 + [3] * 2 + [1] * 3 + [7]
+    figure = plots.confusion(true, guess)
+    axes = figure.axes[0]
+    written = {tuple(map(round, t.get_position())): t.get_text() for t in axes.texts}
+    assert written == {(3, 3): "5", (3, 5): "2", (1, 7): "3", (7, 7): "1"}
+    assert axes.get_xlabel() == "predicted" and axes.get_ylabel() == "true"
+    assert "6 of 11" in figure.description
+    assert "7 taken for 1, 3 times" in figure.description
+    assert np.diag(axes.images[0].get_array()).sum() == 0
+
+
+def test_weights_are_centred_on_zero():
+    figure = EVERY["weights"]()
+    for axes in figure.axes[:10]:
+        low, high = axes.images[0].get_clim()
+        assert low == -high == -3
+    assert "from -1 to 3" in figure.description
+
+
+def test_digits_are_drawn_in_their_order_with_their_labels():
+    figure = EVERY["digits"]()
+    assert labels_below(figure) == [str(label) for label in LABELS]
+    for axes, image in zip(figure.axes, IMAGES, strict=True):
+        np.testing.assert_array_equal(axes.images[0].get_array(), image)
+
+
+def test_bands_reach_from_lowest_to_highest_and_the_line_is_the_mean():
+    figure = plots.curves({"a": [[1, 2], [3, 6]]})
+    axes = figure.axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [2, 4])
+    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert heights.min() == 1 and heights.max() == 6
+
+
+def test_learning_curves_draw_training_and_validation_apart():
+    figure = plots.learning_curves({"a": HISTORY}, metrics=("loss",))
+    training, validation = figure.axes[0].lines
+    np.testing.assert_allclose(training.get_ydata(), HISTORY["loss"])
+    np.testing.assert_allclose(validation.get_ydata(), HISTORY["val_loss"])
+    assert training.get_linestyle() != validation.get_linestyle()
+    assert "validation loss: 2.5 to 1" in figure.description
+
+
+def test_bars_write_the_mean_and_mark_every_seed():
+    figure = EVERY["bars"]()
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["1.5", "2.333"]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), [1, 2, 4])
+    assert "many 2.333 (1 to 4)" in figure.description
+
+
+def test_probabilities_mark_the_winner():
+    figure = EVERY["probabilities"]()
+    hatched = [bar for bar in figure.axes[1].patches if bar.get_hatch()]
+    assert len(hatched) == 1 and round(hatched[0].get_x() + hatched[0].get_width() / 2) == 3
+    assert "Highest: 3 with 0.910" in figure.description
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: plots.digits(np.zeros((3, 27, 28))), "images are"),
+        (lambda: plots.digits(IMAGES, LABELS[:3]), "6 images, but 3 labels"),
+        (lambda: plots.predictions(IMAGES, LABELS, PREDICTED[:2]), "6 labels, but 2 predictions"),
+        (lambda: plots.probabilities(np.ones(9)), "ten probabilities"),
+        (lambda: plots.weights(np.zeros((10, 10))), "weights are"),
+        (lambda: plots.activations(np.zeros((7, 7))), "maps of one image"),
+        (lambda: plots.digits(np.zeros((0, 28, 28))), "images are|nothing to show"),
+        (lambda: plots.graph([]), "at least one edge"),
+    ],
+)
+def test_bad_input_is_explained(draw, said):
+    with pytest.raises(ValueError, match=said):
+        draw()
+
+
+def test_plots_start_without_pyplot_and_tensorflow():
+    code = (
+        "import sys, mnist_edu.plots; "
+        "print({'tensorflow', 'keras', 'matplotlib.pyplot', 'IPython'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", ["predictions", "confusion", "weights", "shift_ruler"])
+def test_picture_looks_as_stored(name, tmp_path, request):
+    """Delete a file in tests/baseline to store it anew, and look at it before you keep it."""
+    stored = request.path.parent / "baseline" / f"{name}.png"
+    drawn = tmp_path / f"{name}.png"
+    EVERY[name]().savefig(drawn, dpi=60)
+    if not stored.exists():
+        stored.parent.mkdir(exist_ok=True)
+        stored.write_bytes(drawn.read_bytes())
+        pytest.fail(f"{stored.name} was stored: look at it")
+    assert compare_images(str(stored), str(drawn), tol=6) is None

@@ -1,0 +1,152 @@
+"""The runner, on small notebooks made here: quick settings, failures, results, bands."""
+
+import json
+
+import nbformat
+import pytest
+
+from mnist_edu import __main__, authoring, series
+
+RECORD = """
+from types import SimpleNamespace
+from mnist_edu import lesson
+lesson.record(SimpleNamespace(source=origin), score=seed / 10)
+"""
+
+
+def notebook(folder, name, *cells, parameters='seed = 1\nsource = "auto"\norigin = "MNIST"'):
+    first = nbformat.v4.new_code_cell(
+        parameters, id="parameters", metadata={"tags": ["parameters"]}
+    )
+    rest = [nbformat.v4.new_code_cell(code, id=f"cell-{i}") for i, code in enumerate(cells, 1)]
+    page = nbformat.v4.new_notebook(cells=[first, *rest], metadata=authoring.KERNEL)
+    nbformat.write(page, folder / name)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "notebooks"
+
+
+def test_one_failing_notebook_does_not_stop_the_others(folder, monkeypatch, capsys):
+    notebook(folder, "00_bad.ipynb", "1 / 0")
+    notebook(folder, "01_good.ipynb", RECORD)
+    notebook(folder, "02_dies.ipynb", "import os\nos._exit(1)")
+    monkeypatch.setattr("mnist_edu.data.load", lambda source: "digits")
+    assert __main__.main(["run", "--out", "out"]) == 1
+    printed = capsys.readouterr().out
+    assert "cell cell-1: ZeroDivisionError: division by zero" in printed
+    assert "the kernel died" in printed
+    assert "score 0.1" in printed
+    assert {p.name for p in (folder.parent / "out").glob("*.html")} >= {
+        "01_good.html",
+        "index.html",
+    }
+
+
+def test_quick_settings_are_applied_and_full_leaves_them_out(folder):
+    notebook(folder, "01_a.ipynb", RECORD)
+    (folder / "quick.toml").write_text('["01"]\nseed = 7\n')
+    (row,) = series.run(["01"], source="mnist", out="out")
+    assert row["results"] == {"score": 0.7} and row["state"] == "ok"
+    assert series.settings(folder / "01_a.ipynb", full=True) == {}
+
+
+def test_misspelt_parameter_is_an_error_before_anything_runs(folder):
+    notebook(folder, "01_a.ipynb", RECORD)
+    (folder / "quick.toml").write_text('["01"]\nsed = 7\n')
+    with pytest.raises(ValueError, match="no parameter sed"):
+        series.run(["01"], out="out")
+
+
+def test_unknown_notebook_names_those_there_are(folder, capsys):
+    notebook(folder, "01_a.ipynb", RECORD)
+    assert __main__.main(["run", "77"]) == 2
+    assert "no notebook 77: there are 01" in capsys.readouterr().err
+
+
+def test_embedded_digits_cannot_be_overlooked(folder, capsys):
+    notebook(folder, "01_a.ipynb", RECORD)
+    rows = series.run(["01"], out="out", origin="embedded digits")
+    series.show_results(rows, "out")
+    assert series.EMBEDDED in capsys.readouterr().out
+    for page in ("01_a.html", "index.html"):
+        assert series.EMBEDDED in (folder.parent / "out" / page).read_text()
+
+
+def test_store_keeps_the_old_file_when_a_cell_fails(folder, monkeypatch):
+    monkeypatch.setattr("mnist_edu.data.load", lambda source: None)
+    notebook(folder, "01_a.ipynb", "1 / 0")
+    before = (folder / "01_a.ipynb").read_bytes()
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        authoring.store(folder / "01_a.ipynb")
+    assert (folder / "01_a.ipynb").read_bytes() == before
+
+
+def test_store_refuses_paths_of_a_machine(folder, monkeypatch):
+    monkeypatch.setattr("mnist_edu.data.load", lambda source: None)
+    notebook(folder, "01_a.ipynb", "print('/home/' + 'me')")
+    with pytest.raises(ValueError, match="/home/me"):
+        authoring.store(folder / "01_a.ipynb")
+
+
+def test_text_form_keeps_ids_tags_and_outputs(folder, monkeypatch):
+    monkeypatch.setattr("mnist_edu.data.load", lambda source: None)
+    path, text = folder / "01_a.ipynb", folder / "01_a.py"
+    notebook(folder, "01_a.ipynb", "print('hello')")
+    authoring.store(path)
+    before = path.read_text()
+    authoring.to_text(path, text)
+    authoring.from_text(text, path)
+    assert json.loads(path.read_text()) == json.loads(before)
+
+
+def test_figures_are_outputs_of_tagged_cells_and_old_ones_go(folder):
+    page = nbformat.v4.new_notebook(metadata=authoring.KERNEL)
+    output = nbformat.v4.new_output("display_data", {"image/png": "aGk=\n"})
+    cell = nbformat.v4.new_code_cell("x", id="a-b", outputs=[output])
+    cell.metadata["tags"] = ["figure:01-loss"]
+    page.cells = [cell]
+    nbformat.write(page, folder / "01_a.ipynb")
+    images = folder.parent / "images"
+    images.mkdir()
+    (images / "01-old.png").write_bytes(b"old")
+    assert authoring.figures(images) == [images / "01-loss.png"]
+    assert {p.name: p.read_bytes() for p in images.iterdir()} == {"01-loss.png": b"hi"}
+
+
+BAND = {"metrics": {"accuracy": {"mean": 0.9, "sd": 0.01, "values": {"1": 0.9}}}}
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ({"accuracy": 0.93}, []),
+        ({"accuracy": 0.95}, ["accuracy is 0.9500, outside 0.8600 to 0.9400"]),
+        ({"accuracy": 0.1}, ["accuracy is 0.1000, outside 0.8600 to 0.9400"]),
+        ({}, ["accuracy was not recorded"]),
+        ({"accuracy": 0.9, "more": 1}, ["more has no band: measure it"]),
+    ],
+)
+def test_result_outside_its_band_is_named(results, said):
+    assert authoring.outside(BAND, results) == said
+
+
+def test_demand_is_stricter_than_the_band():
+    band = {"metrics": {"accuracy": BAND["metrics"]["accuracy"] | {"at_least": 0.89}}}
+    assert authoring.outside(band, {"accuracy": 0.88}) == [
+        "accuracy is 0.8800, outside 0.8900 to 0.9400"
+    ]
+
+
+def test_bands_are_measured_over_seeds(folder, monkeypatch):
+    notebook(folder, "01_a.ipynb", RECORD)
+    bands = folder.parent / "bands"
+    bands.mkdir()
+    authoring.measure_bands(["01"], [1, 3], full=False, folder=bands)
+    band = json.loads((bands / "01-quick-mnist.json").read_text())
+    score = band["metrics"]["score"]
+    assert score["values"] == {"1": 0.1, "3": 0.3}
+    assert score["mean"] == 0.2 and score["sd"] == pytest.approx(0.14142, abs=1e-4)
