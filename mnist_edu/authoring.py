@@ -25,8 +25,10 @@ MACHINE_PATH = re.compile(r"/(root|home|tmp|Users|var)/[^\"\\ ]*")
 RULER = {"01": "softmax", "03": "dense", "05": "CNN"}  # the shift ruler's name of each model
 
 
-def store(path: Path) -> None:
+def store(path: Path, jobs: int = 1) -> None:
     """Execute a notebook in a fresh kernel and keep its outputs; after a failure keep the old file.
+
+    ``jobs`` says how many runs share the cores.
 
     Raises
     ------
@@ -41,9 +43,8 @@ def store(path: Path) -> None:
     data.load("mnist")
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        env = series.environment(1, Path(profile)) | {"MNIST_EDU_RESULTS": ""}
-        os.environ.update(env)
-        place = {"metadata": {"path": str(path.parent)}}
+        os.environ.update(series.environment(jobs, Path(profile)), MNIST_EDU_RESULTS="")
+        place = {"metadata": {"path": profile}}
         NotebookClient(notebook, timeout=900, record_timing=False, resources=place).execute()
     normalise(notebook)
     found = MACHINE_PATH.search(json.dumps([cell.get("outputs") for cell in notebook.cells]))

@@ -143,7 +143,7 @@ def _run_one(path: Path, plan: dict, out: Path, env: dict) -> dict:
     target.unlink(missing_ok=True)
     target.with_suffix(".html").unlink(missing_ok=True)
     command = [sys.executable, "-m", "papermill", path.name, str(target), "-k", "python3"]
-    command += ["--no-progress-bar", "--no-request-save-on-cell-execute"]
+    command += ["--cwd", str(target.parent), "--no-progress-bar"]
     command += ["-y", json.dumps(plan)]
     start = time.monotonic()
     env = env | {"MNIST_EDU_NOTEBOOK": path.name[:2]}

@@ -67,6 +67,14 @@ def test_epochs_are_counted_when_their_border_is_crossed(numbered):
     assert counts == [0, 0, 0, 1, 1, 1, 2]
 
 
+def test_epoch_that_ends_with_a_batch_counts_at_the_next(numbered):
+    counts = []
+    for _ in range(5):
+        numbered.next_batch(5)
+        counts.append(numbered.epochs_completed)
+    assert counts == [0, 0, 1, 1, 2]
+
+
 def test_images_and_labels_stay_together(numbered):
     for _ in range(8):
         images, labels = numbered.next_batch(4)
