@@ -1,8 +1,11 @@
 """The pictures: what they contain, what they say, and that all of it can be read."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -188,6 +191,13 @@ def test_plots_start_without_pyplot_and_tensorflow():
     assert done.stdout.strip() == "set()"
 
 
+LOCK = Path(__file__).parents[1] / "requirements.lock"
+LOCKED = re.search(r"^matplotlib==(\S+)", LOCK.read_text(), re.M).group(1)
+
+
+@pytest.mark.skipif(
+    matplotlib.__version__ != LOCKED, reason=f"the stored pictures are of Matplotlib {LOCKED}"
+)
 @pytest.mark.parametrize("name", ["predictions", "confusion", "weights", "shift_ruler"])
 def test_picture_looks_as_stored(name, tmp_path, request):
     """Delete a file in tests/baseline to store it anew, and look at it before you keep it."""
