@@ -30,6 +30,7 @@ STYLES = [
     {"color": "black", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "v"},
     {"color": SKY, "linestyle": (0, (8, 2)), "marker": "P"},
 ]
+OPEN = {"markerfacecolor": "white", "linewidth": 1.0}  # the seventh to the twelfth line
 RIGHT, WRONG = "✓", "✗"
 ARROW = "→"
 
@@ -179,6 +180,8 @@ def confusion(labels: Sequence, predicted: Sequence, source: str = "") -> Pictur
     """Show how often each digit was taken for each other, as counts; errors are shaded."""
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     _same_length("labels", labels, "predictions", predicted)
+    if not np.isin(np.concatenate([labels, predicted]), range(10)).all():
+        raise ValueError("labels and predictions must be whole numbers from 0 to 9")
     counts = np.zeros((10, 10), int)
     np.add.at(counts, (labels, predicted), 1)
     wrong = counts * (1 - np.eye(10, dtype=int))
@@ -208,10 +211,10 @@ def _confusion_sentence(counts: np.ndarray, wrong: np.ndarray) -> str:
 
 def learning_curves(
     runs: Mapping[str, Sequence[Mapping] | Mapping],
-    metrics: Sequence[str] = ("loss", "accuracy"),
+    metrics: str | Sequence[str] = ("loss", "accuracy"),
     source: str = "",
 ) -> Picture:
-    """Show training (thin, dotted) and validation (thick) curves of one or several runs.
+    """Show training (dotted, open marks) and validation (filled marks) curves of several runs.
 
     Parameters
     ----------
@@ -219,14 +222,22 @@ def learning_curves(
         histories, one a seed: then the line is their mean, and a band reaches from the lowest
         to the highest
     metrics : one panel each; "val_" before its name gives the validation curve
+
+    Raises
+    ------
+    ValueError
+        If there are more runs than can be told apart, or none has such a metric.
     """
+    metrics = [metrics] if isinstance(metrics, str) else list(metrics)
     picture = Picture(height=2.9)
     panels = picture.subplots(1, len(metrics), squeeze=False)[0]
     told = []
-    for style, (name, histories) in zip(STYLES, runs.items(), strict=False):
+    for style, (name, histories) in zip(_styles(runs, 6), runs.items(), strict=True):
         histories = [histories] if isinstance(histories, Mapping) else list(histories)
         for axes, metric in zip(panels, metrics, strict=True):
             told += _draw_history(axes, name, histories, metric, style)
+    if not told:
+        raise ValueError(f"no run has {' or '.join(metrics)}")
     for axes, metric in zip(panels, metrics, strict=True):
         axes.set(xlabel="epoch", ylabel=metric)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -242,13 +253,17 @@ def _draw_history(axes, name: str, histories: list, metric: str, style: dict) ->
             continue
         values = np.array([history[key] for history in histories], float)
         epochs = np.arange(1, values.shape[1] + 1)
-        thin = {"linestyle": ":", "linewidth": 1.2, "marker": ""} if part == "training" else {}
+        thin = {"linestyle": ":", **OPEN} if part == "training" else {}
         extra = {"markevery": max(1, len(epochs) // 8), "markersize": 4}
         axes.plot(epochs, values.mean(0), label=f"{name}, {part}", **style | extra | thin)
         if len(values) > 1:
             axes.fill_between(epochs, values.min(0), values.max(0), color=style["color"], alpha=0.2)
         mean = values.mean(0)
-        told.append(f"{name}, {part} {metric}: {mean[0]:.3g} to {mean[-1]:.3g}.")
+        best = int(mean.argmin() if "loss" in metric else mean.argmax())
+        told.append(
+            f"{name}, {part} {metric}: {mean[0]:.3g} to {mean[-1]:.3g}, "
+            f"best {mean[best]:.3g} in epoch {best + 1}."
+        )
     return told
 
 
@@ -264,7 +279,7 @@ def curves(
     picture = Picture(height=2.9)
     axes = picture.subplots()
     told = []
-    for style, (name, values) in zip(STYLES, series.items(), strict=False):
+    for style, (name, values) in zip(_styles(series), series.items(), strict=True):
         values = np.atleast_2d(np.asarray(values, float))
         at = np.arange(values.shape[1]) if x is None else np.asarray(x)
         mean = values.mean(0)
@@ -288,11 +303,11 @@ def curves(
 
 
 def shift_ruler(rows: Mapping[str, Sequence[float]], source: str = "") -> Picture:
-    """Show accuracy at shifts of 0, 1, 2, ... pixels, one line a model, named at its end."""
+    """Show accuracy at shifts of 0, 1, 2, ... pixels, one line a model."""
     picture = Picture(height=3.0)
     axes = picture.subplots()
     told = []
-    for style, (name, row) in zip(STYLES, rows.items(), strict=False):
+    for style, (name, row) in zip(_styles(rows), rows.items(), strict=True):
         percent = 100 * np.asarray(row, float)
         axes.plot(range(len(percent)), percent, label=name, markersize=5, **style)
         told.append(f"{name}: {' / '.join(f'{value:.0f}' for value in percent)} %")
@@ -460,8 +475,15 @@ def _grid(count: int, columns: int, caption: bool) -> tuple[Picture, list]:
     return picture, list(axes[:count])
 
 
+def _styles(lines: Mapping, most: int = 12) -> list[dict]:
+    """Return a style for each line: colour, dash and mark; from the seventh on with open marks."""
+    if not 0 < len(lines) <= most:
+        raise ValueError(f"this picture tells 1 to {most} lines apart, not {len(lines)}")
+    return (STYLES + [style | OPEN for style in STYLES])[: len(lines)]
+
+
 def _draw_digit(axes, image: np.ndarray) -> None:
-    top = 255 if image.dtype == np.uint8 else 1
+    top = 255 if image.dtype == np.uint8 else max(1, image.max())
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=top)
     axes.set(xticks=[], yticks=[])
 

@@ -149,6 +149,40 @@ def test_learning_curves_draw_training_and_validation_apart():
     assert "validation loss: 2.5 to 1" in figure.description
 
 
+def test_no_line_is_dropped_and_no_two_look_alike():
+    series = {str(i): np.arange(3) + i for i in range(12)}
+    for lines in (
+        plots.curves(series).axes[0].lines,
+        plots.shift_ruler(series).axes[0].lines[:12],
+        plots.learning_curves(dict.fromkeys("abcdef", HISTORY), "loss").axes[0].lines,
+    ):
+        looks = {(str(v.get_linestyle()), v.get_marker(), v.get_markerfacecolor()) for v in lines}
+        assert len(lines) == len(looks) == 12
+    for draw in (plots.curves, plots.shift_ruler):
+        with pytest.raises(ValueError, match="1 to 12 lines apart, not 13"):
+            draw(series | {"12": np.arange(3)})
+    with pytest.raises(ValueError, match="1 to 6 lines apart, not 7"):
+        plots.learning_curves(dict.fromkeys("abcdefg", HISTORY))
+
+
+def test_training_lines_of_several_runs_differ_without_colour():
+    runs = {"a": HISTORY, "b": HISTORY}
+    first, _, second, _ = plots.learning_curves(runs, metrics="loss").axes[0].lines
+    assert first.get_marker() != second.get_marker()
+
+
+def test_description_names_the_best_epoch():
+    history = {"val_loss": [3, 1, 2], "val_accuracy": [0.5, 0.75, 0.25]}
+    said = plots.learning_curves({"a": history}).description
+    assert "best 1 in epoch 2" in said and "best 0.75 in epoch 2" in said
+
+
+def test_float_images_above_one_are_not_all_black():
+    image = np.linspace(0, 200, 784).reshape(1, 28, 28)
+    assert plots.digits(image).axes[0].images[0].get_clim() == (0, 200)
+    assert plots.digits(image / 400).axes[0].images[0].get_clim() == (0, 1)
+
+
 def test_bars_write_the_mean_and_mark_every_seed():
     figure = EVERY["bars"]()
     axes = figure.axes[0]
@@ -175,6 +209,10 @@ def test_probabilities_mark_the_winner():
         (lambda: plots.activations(np.zeros((7, 7))), "maps of one image"),
         (lambda: plots.digits(np.zeros((0, 28, 28))), "images are|nothing to show"),
         (lambda: plots.graph([]), "at least one edge"),
+        (lambda: plots.confusion([3, 10], [3, 1]), "from 0 to 9"),
+        (lambda: plots.confusion([3, 5], [3, -1]), "from 0 to 9"),
+        (lambda: plots.learning_curves({"a": HISTORY}, "f1"), "no run has f1"),
+        (lambda: plots.curves({}), "1 to 12 lines apart, not 0"),
     ],
 )
 def test_bad_input_is_explained(draw, said):
