@@ -50,6 +50,8 @@ figures: $(READY)
 bands: $(READY)
 	$(BIN)/python -m mnist_edu bands
 	$(BIN)/python -m mnist_edu bands --full
+	$(BIN)/python -m mnist_edu bands --source synthetic
+	$(BIN)/python -m mnist_edu bands --source synthetic --full
 
 bench: $(READY)
 	$(BIN)/python benchmarks/load.py

@@ -1,6 +1,7 @@
 """The commands: ``python -m mnist_edu run``, ``data``, and those for authors."""
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     bands.add_argument("numbers", nargs="*", metavar="NN")
     bands.add_argument("--full", action="store_true")
     bands.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    bands.add_argument("--source", choices=["mnist", "synthetic"], default="mnist")
     bands.add_argument("--out", type=Path, default=Path("tests/bands"))
     bands.set_defaults(command=_bands)
     return parser
@@ -87,6 +89,9 @@ def _data(arguments: argparse.Namespace) -> None:
         faults = data.faults(folder)
         state = "; ".join(faults) if faults else "all four files are there, SHA-256 right"
         print(f"{name} {folder}: {state}")
+    with contextlib.suppress(OSError, ValueError):
+        data.decoded(cache)
+        print("The cache holds the decoded images: the files are not needed any more.")
     digits = data.load("mnist")
     print(digits)
     if arguments.csv:
@@ -126,7 +131,8 @@ def _text(arguments: argparse.Namespace) -> None:
 def _bands(arguments: argparse.Namespace) -> None:
     from mnist_edu import authoring
 
-    authoring.measure_bands(arguments.numbers, arguments.seeds, arguments.full, arguments.out)
+    how = (arguments.seeds, arguments.full, arguments.source, arguments.out)
+    authoring.measure_bands(arguments.numbers, *how)
 
 
 if __name__ == "__main__":

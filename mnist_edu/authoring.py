@@ -145,7 +145,9 @@ def from_text(text: Path, path: Path) -> None:
 # --- Bands ---------------------------------------------------------------------------------------
 
 
-def measure_bands(numbers: list[str] | None, seeds: list[int], full: bool, folder: Path) -> None:
+def measure_bands(
+    numbers: list[str] | None, seeds: list[int], full: bool, source: str, folder: Path
+) -> None:
     """Run notebooks once a seed, two at a time, and write mean and spread to ``folder``.
 
     Seeds whose numbers are in the file stay, so a long measurement can be made in parts.
@@ -158,15 +160,15 @@ def measure_bands(numbers: list[str] | None, seeds: list[int], full: bool, folde
     chosen = sorted(series.find(numbers), key=lambda n: (n not in series.LONGEST_FIRST, n))
     runs = [(number, seed) for number in chosen for seed in seeds]
     with ThreadPoolExecutor(2) as pool:
-        for seed, row in pool.map(lambda run: _one_seed(*run, full), runs):
+        for seed, row in pool.map(lambda run: _one_seed(*run, full, source), runs):
             _add_seed(folder, row, seed, full)
     if full:
         write_shift_rows(folder)
 
 
-def _one_seed(number: str, seed: int, full: bool) -> tuple[int, dict]:
+def _one_seed(number: str, seed: int, full: bool, source: str) -> tuple[int, dict]:
     with tempfile.TemporaryDirectory() as out:
-        how = {"full": full, "source": "mnist", "seed": seed}
+        how = {"full": full, "source": source, "seed": seed}
         (row,) = series.run([number], jobs=1, beside=1, out=out, **how)
     if row["state"] != "ok":
         raise ValueError(f"{row['notebook']}, seed {seed}, failed: {row['error']}")

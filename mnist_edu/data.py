@@ -6,21 +6,31 @@
 """
 
 import contextlib
+import functools
 import os
 import tempfile
+import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mnist_edu import download
+from mnist_edu import download, synthetic
 from mnist_edu.download import FILES, Unavailable
 from mnist_edu.idx import read_idx
-from mnist_edu.show import notice
+from mnist_edu.show import line, notice
 
+EMBEDDED_FILES = (
+    "embedded-train-images.npy",
+    "embedded-train-labels.npy",
+    "embedded-test-images.npy",
+    "embedded-test-labels.npy",
+)
 SOURCES = ("auto", "mnist", "synthetic")
 PIXELS = 28 * 28
+EMBEDDED = "These are EMBEDDED DIGITS, drawn by the package. They are not MNIST."
 REMEDY = (
     "connect to a network once, "
     "or put its four .gz files into a folder and set MNIST_EDU_DATA to it"
@@ -90,14 +100,15 @@ def load(
         raise ValueError(f"unknown source {source!r}: use one of {', '.join(SOURCES)}")
     cache = Path(cache) if cache else download.cache_folder()
     if source == "synthetic":
-        return _split(*_embedded(), validation_size, "embedded digits")
+        notice(EMBEDDED)
+        return _split(*_embedded(cache), validation_size, "embedded digits")
     try:
         return _split(*_mnist(cache, folder, source == "mnist"), validation_size, "MNIST")
     except Unavailable as error:
         if source == "mnist":
             raise Unavailable(f"MNIST is not available: {error}. What to do: {REMEDY}") from None
-        notice(f"MNIST is not available ({error}).")
-        return _split(*_embedded(), validation_size, "embedded digits")
+        notice(f"{EMBEDDED} MNIST is not available ({error}). For MNIST: {REMEDY}.")
+        return _split(*_embedded(cache), validation_size, "embedded digits")
 
 
 def _split(train, train_labels, test, test_labels, size: int, source: str) -> Dataset:
@@ -111,29 +122,35 @@ def _split(train, train_labels, test, test_labels, size: int, source: str) -> Da
     )
 
 
-def _embedded():
-    """Embedded digits come with a later version; until then, say so."""
-    raise Unavailable(
-        f"embedded digits are not part of this version yet, so MNIST itself is needed: {REMEDY}"
-    )
+def _embedded(cache: Path) -> list[np.ndarray]:
+    """Return 60,000 and 10,000 embedded digits and their labels, drawn once and kept."""
+    names = [path.replace("-", f"-v{synthetic.VERSION}-", 1) for path in EMBEDDED_FILES]
+    with contextlib.suppress(Exception):  # missing, or damaged in whatever way: draw anew
+        return [_open(cache / name) for name in names]
+    update, arrays = line(), []
+    for n, seed in synthetic.SETS:
+        tell = functools.partial(_tell_drawn, update, n)
+        arrays += synthetic.make_digits(n, seed, progress=tell)
+    return _keep_all(arrays, [cache / name for name in names])
+
+
+def _tell_drawn(update: Callable[[str], None], n: int, done: int) -> None:
+    update(f"drawing embedded digits: {done:,} of {n:,}")
 
 
 def _mnist(cache: Path, folder: str | os.PathLike | None, patient: bool) -> list[np.ndarray]:
     """Return the four arrays: decoded in the cache, else from files, else from the network."""
-    decoded = [cache / _decoded_name(name) for name in FILES]
     with contextlib.suppress(Exception):  # missing, or damaged in whatever way: decode anew
-        return [_open(path) for path in decoded]
+        return decoded(cache)
     with tempfile.TemporaryDirectory() as spare:
         files = _files(cache, folder, patient, Path(spare))
         arrays = [read_idx(files / name) for name in FILES]
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        return [_keep(array, path) for array, path in zip(arrays, decoded, strict=True)]
-    except OSError as error:
-        notice(f"The digits were not kept for next time ({error.strerror or error}).")
-    for array in arrays:
-        array.flags.writeable = False
-    return arrays
+    return _keep_all(arrays, [cache / _decoded_name(name) for name in FILES])
+
+
+def decoded(cache: Path) -> list[np.ndarray]:
+    """Open the four decoded arrays in the cache, or raise the error that says why not."""
+    return [_open(cache / _decoded_name(name)) for name in FILES]
 
 
 def _decoded_name(name: str) -> str:
@@ -182,6 +199,26 @@ def _open(path: Path) -> np.ndarray:
     if array.dtype != np.uint8 or array.ndim != (3 if "images" in path.name else 1):
         raise ValueError(f"{path.name} holds something else")
     return array
+
+
+def _keep_all(arrays: list[np.ndarray], paths: list[Path]) -> list[np.ndarray]:
+    try:
+        paths[0].parent.mkdir(parents=True, exist_ok=True)
+        _sweep(paths[0].parent)
+        return [_keep(array, path) for array, path in zip(arrays, paths, strict=True)]
+    except OSError as error:
+        notice(f"The digits were not kept for next time ({error.strerror or error}).")
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what killed processes left half-written more than an hour ago."""
+    for path in cache.glob("*.npy.*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > 3600:
+                path.unlink()
 
 
 def _keep(array: np.ndarray, path: Path) -> np.ndarray:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_edu import data
-from mnist_edu.show import show
+from mnist_edu.show import line, show
 
 RESULTS_MIME = "application/vnd.mnist-edu.results+json"
 UNANSWERED = "Not answered yet."
@@ -156,7 +156,7 @@ def _table_bundle(rows: list[dict], source: str) -> dict:
 def progress(iterable: Iterable, label: str) -> Iterator:
     """Yield the items of ``iterable`` and show how many are done, in one line that is updated."""
     items = list(iterable)
-    update = _line()
+    update = line()
     start = time.perf_counter()
     for done, item in enumerate(items):
         update(f"{label}: {done} of {len(items)}")
@@ -166,7 +166,7 @@ def progress(iterable: Iterable, label: str) -> Iterator:
 
 def keras_progress(epochs: int, label: str = ""):
     """Return a Keras callback that keeps one line up to date; use it with ``verbose=0``."""
-    update = _line()
+    update = line()
     start = time.perf_counter()
     prefix = f"{label} · " if label else ""
 
@@ -179,20 +179,6 @@ def keras_progress(epochs: int, label: str = ""):
     keras = _import("keras")
     update(f"{prefix}epoch 1 of {epochs} …")
     return keras.callbacks.LambdaCallback(on_epoch_end=tell)
-
-
-def _line() -> Callable[[str], None]:
-    """Return a function that shows a line of text and replaces the line it showed before."""
-    display_id = f"line-{time.time_ns()}-{random.SystemRandom().randrange(10**6)}"
-    shown = []
-
-    def update(text: str) -> None:
-        page = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
-        show(page, display_id, update=bool(shown))
-        shown.append(text)
-        del shown[:-1]
-
-    return update
 
 
 # --- Exercises -----------------------------------------------------------------------------------

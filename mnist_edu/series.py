@@ -16,10 +16,10 @@ import tomllib
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from mnist_edu import data
 from mnist_edu.lesson import RESULTS_MIME
 
 LONGEST_FIRST = ("05", "03")
-EMBEDDED = "These results are from EMBEDDED DIGITS, drawn by the package. They are not MNIST."
 QUIET = "c = get_config()\nc.IPKernelApp.capture_fd_output = False\n"
 
 
@@ -109,7 +109,7 @@ def run(
     ----------
     numbers : such as ``["01", "05"]``; all unless given
     full : the full lessons, without the quick settings
-    source : as in :func:`mnist_edu.data.load`
+    source : as in :func:`mnist_edu.data.load`; "auto" is settled once, for all notebooks
     jobs : how many run at a time
     out : folder for the executed notebooks and their HTML pages
     beside : how many other runs share the cores
@@ -125,6 +125,8 @@ def run(
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
     chosen = find(numbers)
+    if source == "auto":  # look once, and not once a notebook
+        source = "mnist" if data.load("auto").source == "MNIST" else "synthetic"
     plans = {n: settings(p, full, source=source, **parameters) for n, p in chosen.items()}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -201,7 +203,7 @@ def _write_html(path: Path, source: str) -> str:
 
 
 def _banner() -> str:
-    return f'<p style="border: 4px solid; padding: 0.6em"><b>{EMBEDDED}</b></p>'
+    return f'<p style="border: 4px solid; padding: 0.6em"><b>{data.EMBEDDED}</b></p>'
 
 
 def _watch(futures: dict[Future, str]) -> list[dict]:
@@ -238,7 +240,7 @@ def show_results(rows: list[dict], out: str | os.PathLike) -> None:
             "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
         )
     if embedded:
-        print(f"\n!!! {EMBEDDED}")
+        print(f"\n!!! {data.EMBEDDED}")
     for row in rows:
         if row["error"]:
             print(f"\n{row['notebook']}: {row['error']}")

@@ -1,7 +1,10 @@
 """Show something in a notebook, or print its text where there is none."""
 
 import html
+import random
 import sys
+import time
+from collections.abc import Callable
 
 
 def show(bundle: dict, display_id: str | None = None, update: bool = False, alt: str = "") -> None:
@@ -27,6 +30,23 @@ def notice(text: str) -> None:
         show({"text/plain": text, "text/html": page + "</p>"})
     else:
         print(text, file=sys.stderr)
+
+
+def line() -> Callable[[str], None]:
+    """Return a function that shows a line of text and replaces the line it showed before.
+
+    Outside a notebook the first line alone is printed.
+    """
+    display_id = f"line-{time.time_ns()}-{random.SystemRandom().randrange(10**6)}"
+    shown = []
+
+    def update(text: str) -> None:
+        page = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+        show(page, display_id, update=bool(shown))
+        shown.append(text)
+        del shown[:-1]
+
+    return update
 
 
 def in_notebook() -> bool:

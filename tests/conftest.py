@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from mnist_edu import download, idx
+from mnist_edu import download, idx, synthetic
 
 SIZES = {"train": 300, "t10k": 100}
 
@@ -37,6 +37,12 @@ def small_files(tmp_path, monkeypatch):
     monkeypatch.setattr("mnist_edu.download.FILES", known)
     monkeypatch.setattr("mnist_edu.data.FILES", known)
     return folder
+
+
+@pytest.fixture
+def few_embedded(monkeypatch):
+    """Draw 300 and 100 embedded digits where the package draws 60,000 and 10,000."""
+    monkeypatch.setattr(synthetic, "SETS", ((300, 1), (100, 2)))
 
 
 def arrays(folder):

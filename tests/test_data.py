@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import REAL, arrays
 
-from mnist_edu import data, download
+from mnist_edu import data, download, synthetic
 
 
 @pytest.fixture
@@ -121,9 +121,45 @@ def test_missing_folder_is_said(offline, monkeypatch, capsys):
     assert "there is no such folder" in capsys.readouterr().err
 
 
-def test_auto_says_what_is_missing_and_what_to_do(offline):
-    with pytest.raises(data.Unavailable, match="embedded digits.*set MNIST_EDU_DATA"):
-        data.load("auto")
+def test_auto_goes_on_with_embedded_digits_and_says_so(offline, few_embedded, capsys):
+    digits = data.load("auto", 50)
+    assert digits.source == "embedded digits"
+    assert repr(digits) == "embedded digits: 250 train, 50 validation, 100 test"
+    said = capsys.readouterr().err
+    assert data.EMBEDDED in said and "no network in this test" in said
+    assert "set MNIST_EDU_DATA" in said
+
+
+def test_embedded_digits_are_drawn_once_and_kept(few_embedded, cache, monkeypatch, capsys):
+    first = data.load("synthetic", 50)
+    assert data.EMBEDDED in capsys.readouterr().err
+    monkeypatch.setattr(synthetic, "make_digits", None)
+    second = data.load("synthetic", 50)
+    for part in ("train", "validation", "test"):
+        one, other = getattr(first, part), getattr(second, part)
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
+    assert isinstance(second.train.images, np.memmap)
+    (cache / "embedded-v1-train-images.npy").write_bytes(b"damaged")
+    with pytest.raises(TypeError):  # drawn anew
+        data.load("synthetic", 50)
+
+
+def test_leftovers_of_killed_processes_are_swept(few_embedded, cache):
+    cache.mkdir()
+    old, new = cache / "a.npy.1.tmp", cache / "a.npy.2.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    data.load("synthetic", 50)
+    assert not old.exists() and new.exists()
+
+
+def test_digits_of_another_version_are_drawn_anew(few_embedded, monkeypatch):
+    first = data.load("synthetic", 50)
+    monkeypatch.setattr(synthetic, "VERSION", 99)
+    monkeypatch.setattr(synthetic, "SETS", ((300, 8), (100, 9)))
+    assert (data.load("synthetic", 50).train.images != first.train.images).any()
 
 
 def test_mnist_asked_for_is_never_another_source(offline):
@@ -151,7 +187,7 @@ def test_validation_split_must_fit(digits, size):
 START = """
 import hashlib, json, os, sys
 from pathlib import Path
-from mnist_edu import data, download
+from mnist_edu import data, download, synthetic
 folder = Path(sys.argv[1])
 known = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in download.FILES}
 download.FILES.clear()

@@ -1,11 +1,12 @@
 """The runner, on small notebooks made here: quick settings, failures, results, bands."""
 
 import json
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
-from mnist_edu import __main__, authoring, series
+from mnist_edu import __main__, authoring, data, series
 
 RECORD = """
 from types import SimpleNamespace
@@ -27,14 +28,14 @@ def notebook(folder, name, *cells, parameters='seed = 1\nsource = "auto"\norigin
 def folder(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mnist_edu.data.load", lambda source: SimpleNamespace(source="MNIST"))
     return tmp_path / "notebooks"
 
 
-def test_one_failing_notebook_does_not_stop_the_others(folder, monkeypatch, capsys):
+def test_one_failing_notebook_does_not_stop_the_others(folder, capsys):
     notebook(folder, "00_bad.ipynb", "1 / 0")
     notebook(folder, "01_good.ipynb", RECORD)
     notebook(folder, "02_dies.ipynb", "import os\nos._exit(1)")
-    monkeypatch.setattr("mnist_edu.data.load", lambda source: "digits")
     assert __main__.main(["run", "--out", "out"]) == 1
     printed = capsys.readouterr().out
     assert "cell cell-1: ZeroDivisionError: division by zero" in printed
@@ -71,9 +72,9 @@ def test_embedded_digits_cannot_be_overlooked(folder, capsys):
     notebook(folder, "01_a.ipynb", RECORD)
     rows = series.run(["01"], out="out", origin="embedded digits")
     series.show_results(rows, "out")
-    assert series.EMBEDDED in capsys.readouterr().out
+    assert data.EMBEDDED in capsys.readouterr().out
     for page in ("01_a.html", "index.html"):
-        assert series.EMBEDDED in (folder.parent / "out" / page).read_text()
+        assert data.EMBEDDED in (folder.parent / "out" / page).read_text()
 
 
 def test_store_keeps_the_old_file_when_a_cell_fails(folder, monkeypatch):
