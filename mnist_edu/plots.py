@@ -490,8 +490,8 @@ def _grid_cells(shapes: list[list[tuple]], numbers: bool) -> tuple[Picture, np.n
 
 
 def _draw_grid(axes, values: np.ndarray, numbers: bool, frame: Sequence[int] | None) -> None:
-    reach = (np.abs(values).max() or 1) * (2.5 if numbers else 1)  # pale behind numbers
     signed = values.min() < 0
+    reach = (np.abs(values).max() or 1) * (2.5 if numbers else 1.4 if signed else 1)  # not too dark
     axes.imshow(values, "PuOr" if signed else "gray_r", vmin=-reach if signed else 0, vmax=reach)
     axes.set(xticks=[], yticks=[])
     if numbers:

@@ -1,6 +1,7 @@
 """Checkers of notebook 04, and its sliding window that the reader moves."""
 
 import html
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -26,7 +27,8 @@ def stepper(image: np.ndarray, kernel: np.ndarray) -> None:
     """Show a kernel that slides over a small image, moved by buttons, a slider or keys.
 
     All places stand below it in words too, for those who cannot see it, or whose viewer runs no
-    scripts. The page needs nothing from outside.
+    scripts. A script puts the picture in: a viewer that distrusts the notebook removes it whole.
+    The page needs nothing from outside.
 
     Parameters
     ----------
@@ -42,8 +44,11 @@ def stepper(image: np.ndarray, kernel: np.ndarray) -> None:
         f'data-products="{" ".join(map(str, place["products"]))}">{html.escape(line)}</li>'
         for place, line in zip(places, words, strict=True)
     )
-    page = PAGE.format(label=label, last=len(places) - 1, svg=_svg(image, kernel, places, label))
-    page = page.replace("ITEMS", items).replace("SCRIPT", SCRIPT)
+    moving = MOVING.replace("QUIET", QUIET).replace("LAST", str(len(places) - 1))
+    moving = json.dumps(moving.replace("SVG", _svg(image, kernel, places, label)))
+    moving = moving.replace("</", "<\\/")
+    page = PAGE.replace("QUIET", QUIET).replace("LABEL", label).replace("ITEMS", items)
+    page = page.replace("SCRIPT", SCRIPT.replace("MOVING", moving))
     show({"text/html": page, "text/plain": "\n".join([label, *words])})
 
 
@@ -92,8 +97,10 @@ def _svg_grid(name: str, values: np.ndarray, left: int) -> str:
     cells = []
     for (row, column), value in np.ndenumerate(values):
         x, y = left + column * CELL, 2 + row * CELL
+        grey = 255 - (100 * value // max(values.max(), 1) if name == "image" else 0)
         cells.append(
-            f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="#fff" stroke="#888"/>'
+            f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" '
+            f'fill="rgb({grey},{grey},{grey})" stroke="#888"/>'
             f'<text x="{x + CELL / 2:g}" y="{y + CELL / 2 + 5:g}" text-anchor="middle" '
             f'fill="#111">{value}</text>'
         )
@@ -102,25 +109,29 @@ def _svg_grid(name: str, values: np.ndarray, left: int) -> str:
     return f'<g data-grid="{name}">{"".join(cells)}</g>{title}'
 
 
-PAGE = """<div class="mnist-edu-stepper" role="group" aria-label="{label}"
- data-lm-suppress-shortcuts="true"
+# QUIET keeps JupyterLab from taking keys that are meant for a control
+QUIET = 'data-lm-suppress-shortcuts="true"'
+PAGE = """<div class="mnist-edu-stepper" role="group" aria-label="LABEL"
  style="background:#fff;color:#111;padding:8px;max-width:640px;text-align:left">
-{svg}
-<div class="controls" hidden style="margin:6px 0">
-<button type="button" class="back">◀ Back</button>
-<button type="button" class="on">On ▶</button>
-<button type="button" class="play">Play</button>
-<input type="range" min="0" max="{last}" value="0" step="1" aria-label="place of the window"
- style="width:220px;vertical-align:middle">
-</div>
-<p class="says" aria-live="polite" style="min-height:3em;margin:6px 0"></p>
-<details><summary>All places in words</summary><ol>ITEMS</ol></details>
+<p class="says" aria-live="polite" style="min-height:3em;margin:6px 0">
+Run this cell, and the window can be moved here.</p>
+<details><summary QUIET>All places in words</summary><ol>ITEMS</ol></details>
 <script>SCRIPT</script>
+</div>"""
+
+MOVING = """SVG
+<div style="margin:6px 0">
+<button QUIET type="button" class="back">◀ Back</button>
+<button QUIET type="button" class="on">On ▶</button>
+<button QUIET type="button" class="play">Play</button>
+<input QUIET type="range" min="0" max="LAST" value="0" step="1" aria-label="place of the window"
+ style="width:220px;vertical-align:middle">
 </div>"""
 
 SCRIPT = """
 for (const box of document.querySelectorAll(".mnist-edu-stepper:not([data-ready])")) {
   box.dataset.ready = "yes";
+  box.insertAdjacentHTML("afterbegin", MOVING);
   const find = (name) => box.querySelector(name);
   const places = [...box.querySelectorAll("li")];
   const slider = find("input"), frame = find(".frame"), play = find(".play");
@@ -152,7 +163,6 @@ for (const box of document.querySelectorAll(".mnist-edu-stepper:not([data-ready]
     play.textContent = "Stop";
     timer = setInterval(() => { if (box.isConnected) step(1); else stop(); }, 1200);
   };
-  find(".controls").hidden = false;
   go(0);
 }
 """
