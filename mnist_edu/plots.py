@@ -445,6 +445,95 @@ def _graph_sentence(edges: Sequence[tuple[str, str]], places: dict) -> str:
     return f"A graph of {len(places)} parts: {'; '.join(told)}."
 
 
+def grids(
+    arrays: Mapping[str, np.ndarray],
+    frames: Mapping[str, Sequence[int]] | None = None,
+    columns: int = 6,
+    source: str = "",
+) -> Picture:
+    """Show named arrays (h, w) side by side: as numbers where all are small, else as pictures.
+
+    Where an array has negative values, purple is positive, orange negative, and white zero.
+    Else white is zero and dark is large. Each array has its own scale.
+
+    Parameters
+    ----------
+    arrays : dict from name to array; numbers are written where none is larger than 8 x 8, and
+        then all cells are equally large
+    frames : dict from name to (row, column, height, width) of a frame in that array
+    columns : arrays beside each other
+    """
+    arrays = {name: _two_axes(name, values) for name, values in arrays.items()}
+    if not arrays:
+        raise ValueError("there is nothing to show")
+    numbers = max(max(values.shape) for values in arrays.values()) <= 8
+    names, frames = list(arrays), frames or {}
+    lines = [names[i : i + columns] for i in range(0, len(names), columns)]
+    shapes = [[arrays[name].shape for name in line] for line in lines]
+    picture, cells = _grid_cells(shapes, numbers)
+    for axes_line, line in zip(cells, lines, strict=True):
+        for axes, name in zip(axes_line, line, strict=False):
+            _draw_grid(axes, arrays[name], numbers, frames.get(name))
+            axes.set_xlabel(name, fontsize=9, labelpad=3)
+        for axes in axes_line[len(line) :]:
+            axes.remove()
+    told = [_grid_sentence(name, values, frames.get(name)) for name, values in arrays.items()]
+    return _finish(picture, source, " ".join(told))
+
+
+def _two_axes(name: str, values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values) + 0  # no -0
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"{name} must be (h, w), not {values.shape}")
+    return values
+
+
+def _grid_cells(shapes: list[list[tuple]], numbers: bool) -> tuple[Picture, np.ndarray]:
+    """Make axes for lines of shapes: as wide as their numbers, or all as wide as each other."""
+    count = len(shapes[0])
+    if numbers:
+        widths = [max(line[i][1] for line in shapes if i < len(line)) for i in range(count)]
+        cell = min(0.42, WIDTH / (sum(widths) + count))
+        heights = [cell * max(height for height, _ in line) for line in shapes]
+    else:
+        widths = [1] * count
+        heights = [WIDTH / count * max(height / width for height, width in s) for s in shapes]
+        heights = [min(height, 2.4) for height in heights]
+    picture = Picture(height=sum(heights) + 0.3 * len(heights) + 0.2)
+    ratios = {"width_ratios": widths, "height_ratios": heights}
+    return picture, picture.subplots(len(shapes), count, squeeze=False, **ratios)
+
+
+def _draw_grid(axes, values: np.ndarray, numbers: bool, frame: Sequence[int] | None) -> None:
+    signed = values.min() < 0
+    reach = (np.abs(values).max() or 1) * (2.5 if numbers else 1.4 if signed else 1)  # not too dark
+    axes.imshow(values, "PuOr" if signed else "gray_r", vmin=-reach if signed else 0, vmax=reach)
+    axes.set(xticks=[], yticks=[])
+    if numbers:
+        axes.set_xticks(np.arange(1, values.shape[1]) - 0.5, minor=True)
+        axes.set_yticks(np.arange(1, values.shape[0]) - 0.5, minor=True)
+        axes.grid(which="minor", color="0.6", linewidth=0.6)
+        axes.tick_params(which="minor", length=0)
+        for (row, column), value in np.ndenumerate(values):
+            axes.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=8)
+    if frame is not None:
+        row, column, height, width = frame
+        style = {"fill": False, "edgecolor": BLUE, "linewidth": 2.5, "clip_on": False}
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), width, height, **style))
+
+
+def _grid_sentence(name: str, values: np.ndarray, frame: Sequence[int] | None) -> str:
+    size = f"{values.shape[0]} x {values.shape[1]}"
+    told = f"{name} ({size}): from {values.min():.3g} to {values.max():.3g}"
+    if values.size <= 36:
+        told = f"{name}: " + " / ".join(" ".join(f"{v:.3g}" for v in row) for row in values)
+    if frame is not None:
+        row, column, height, width = frame
+        rows, columns = (f"{a} to {a + n - 1}" for a, n in ((row, height), (column, width)))
+        told += f", framed are rows {rows}, columns {columns}"
+    return told + "."
+
+
 # --- Shared --------------------------------------------------------------------------------------
 
 

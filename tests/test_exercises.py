@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from exercise_cells import exercise_numbers, said_by
 
-from mnist_edu.exercises import nb00, nb01, nb03, nb05
+from mnist_edu.exercises import nb00, nb01, nb03, nb04, nb05
 
-MODULES = {"00": nb00, "01": nb01, "03": nb03, "05": nb05}
+MODULES = {"00": nb00, "01": nb01, "03": nb03, "04": nb04, "05": nb05}
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
 
 
@@ -42,6 +42,22 @@ def squares(x, means):
 def first_row_right(labels):
     wrong = np.zeros((len(labels), 10))
     wrong[0, labels[0]] = 1
+    return wrong
+
+
+def slid(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return np.einsum("mnjk,jk->mn", windows, kernel)
+
+
+def blocks(values, side):
+    values = values[: len(values) // side * side, : values.shape[1] // side * side]
+    return values.reshape(len(values) // side, side, -1, side)
+
+
+def corner_right(image, kernel):
+    wrong = np.zeros((3, 5))
+    wrong[0, 0] = slid(image, kernel[::-1, ::-1])[0, 0]
     return wrong
 
 
@@ -100,6 +116,43 @@ MISTAKES = [
     (nb03.clearly_better, lambda a, b: max(b) > max(a), "means or best runs"),
     (nb03.clearly_better, lambda a, b: min(b) >= max(a), "draw"),
     (nb03.clearly_better, lambda a, b: False, "clearly better"),
+    (nb04.one_place, -1, "flipped"),
+    (nb04.one_place, 0.75, "divided"),
+    (nb04.one_place, 4, "Rows come first"),
+    (nb04.one_place, 6, "sum of the window"),
+    (nb04.one_place, 7, "sign"),
+    (nb04.one_place, 2, "four products"),
+    (nb04.output_side, lambda w, k, s, p: (w - k + 2 * p) // s, "first place"),
+    (nb04.output_side, lambda w, k, s, p: (w - k + 2 * p + 1) // s, "after dividing"),
+    (nb04.output_side, lambda w, k, s, p: w - k + 2 * p + 1, "stride is left out"),
+    (nb04.output_side, lambda w, k, s, p: (w - k) // s + 1, "padding is left out"),
+    (nb04.output_side, lambda w, k, s, p: (w - k + p) // s + 1, "both sides"),
+    (nb04.output_side, lambda w, k, s, p: (w - k + 2 * p) / s + 1, "half place"),
+    (nb04.output_side, lambda w, k, s, p: -(-(w - k + 2 * p) // s) + 1, "dropped, not added"),
+    (
+        nb04.output_side,
+        lambda w, k, s, p: (w - k + 2 * p) // s + 1 if w == 28 else 0,
+        "expected 24, 14, 4 and 3",
+    ),
+    (nb04.mean_pool, lambda v, s: blocks(v, s).max((1, 3)), "largest"),
+    (nb04.mean_pool, lambda v, s: blocks(v, s).sum((1, 3)), "sum of each block"),
+    (nb04.mean_pool, lambda v, s: blocks(v, s).sum((1, 3)) / s, "side times side"),
+    (nb04.mean_pool, lambda v, s: v[::s, ::s], "one value of each block"),
+    (nb04.mean_pool, lambda v, s: blocks(v, 2).mean((1, 3)), "use the side"),
+    (nb04.mean_pool, lambda v, s: slid(v, np.ones((s, s))) / s**2, "shape"),
+    (
+        nb04.mean_pool,
+        lambda v, s: blocks(v, 2).mean((1, 3)) if s == 2 else np.zeros((2, 3)),
+        "column 6 is dropped",
+    ),
+    (nb04.mean_pool, lambda v, s: blocks(v, s).mean((1, 3)) * np.eye(3, 4), "should be"),
+    (nb04.convolve, slid, "correlation"),
+    (nb04.convolve, lambda i, k: slid(i, k[::-1]), "columns too"),
+    (nb04.convolve, lambda i, k: slid(i, k[:, ::-1]), "rows too"),
+    (nb04.convolve, lambda i, k: slid(i, k[::-1, ::-1]) / k.size, "divided"),
+    (nb04.convolve, lambda i, k: slid(i[::-1, ::-1], k), "Flip the kernel"),
+    (nb04.convolve, lambda i, k: slid(np.pad(i, 1), k[::-1, ::-1]), "map of (3, 5)"),
+    (nb04.convolve, corner_right, "row 0, column 1"),
     (nb05.convolution_weights, lambda s, m, f: s * s * m * f, "bias"),
     (nb05.convolution_weights, lambda s, m, f: (s * s + 1) * f, "all 32 incoming maps"),
     (nb05.convolution_weights, lambda s, m, f: s * s * m * f + 1, "one bias for each filter"),
@@ -128,3 +181,21 @@ def test_mistake_is_named(checker, answer, sentence):
 def test_weight_histograms_keep_every_weight():
     buckets = np.array([[-0.06, -0.02, 10], [-0.02, 0.02, 30], [0.02, 0.06, 10]])
     assert nb05._rebin(buckets).sum() == pytest.approx(50)
+
+
+def test_window_shows_every_place_and_needs_nothing_from_outside(monkeypatch):
+    shown = []
+    monkeypatch.setattr(nb04, "show", shown.append)
+    nb04.stepper(np.arange(20).reshape(4, 5), np.array([[1, 0], [-1, 2]]))
+    (bundle,) = shown
+    lines = bundle["text/plain"].splitlines()
+    assert lines[0] == "A window of 2 x 2 slides over an image, in 12 places."
+    assert lines[2] == "Row 0, column 1: 1·1 + 2·0 + 6·(-1) + 7·2 = 9"
+    assert len(lines) == 13 and bundle["text/html"].count("<li ") == 12
+    assert "//" not in bundle["text/html"] and "MOVING" not in bundle["text/html"]
+
+
+def test_frame_is_the_smallest_around_what_is_true():
+    mask = np.zeros((6, 7), bool)
+    mask[2, 3] = mask[4, 4] = True
+    assert nb04.frame_of(mask) == (2, 3, 3, 2)

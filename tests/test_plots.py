@@ -19,6 +19,7 @@ IMAGES = GENERATOR.integers(0, 256, (6, 28, 28)).astype(np.uint8)
 LABELS = np.array([7, 2, 1, 0, 4, 5])
 PREDICTED = np.array([7, 2, 1, 0, 9, 3])
 HISTORY = {"loss": [2, 1.5, 1.25], "val_loss": [2.5, 1.5, 1], "accuracy": [0.1, 0.5, 0.75]}
+GRID = np.arange(12).reshape(3, 4)
 EVERY = {
     "digits": lambda: plots.digits(IMAGES, LABELS, columns=3, source="MNIST"),
     "predictions": lambda: plots.predictions(IMAGES, LABELS, PREDICTED, 6, source="MNIST"),
@@ -34,6 +35,9 @@ EVERY = {
     "bars": lambda: plots.bars({"one": 1.5, "many": [1, 2, 4]}, "seconds", source="MNIST"),
     "weights": lambda: plots.weights(np.linspace(-1, 3, 7840).reshape(784, 10), source="MNIST"),
     "activations": lambda: plots.activations(np.arange(49 * 8).reshape(7, 7, 8), source="MNIST"),
+    "grids": lambda: plots.grids(
+        {"image": GRID, "map": [[1, -2]], "third": [[1 / 3]]}, {"image": (1, 0, 2, 3)}, 2, "MNIST"
+    ),
     "graph": lambda: plots.graph([("x", "logits"), ("W", "logits"), ("logits", "loss")], "MNIST"),
 }
 
@@ -198,6 +202,27 @@ def test_probabilities_mark_the_winner():
     assert "Highest: 3 with 0.910" in figure.description
 
 
+def test_grids_write_small_arrays_as_numbers_and_frame_the_window():
+    figure = EVERY["grids"]()
+    image, signed, last = figure.axes
+    written = {tuple(map(round, t.get_position())): t.get_text() for t in image.texts}
+    assert written == {(c, r): str(GRID[r, c]) for r in range(3) for c in range(4)}
+    assert [t.get_text() for t in last.texts] == ["0.333"]
+    low, high = signed.images[0].get_clim()
+    assert low == -high and image.images[0].get_clim()[0] == 0
+    (frame,) = image.patches
+    assert frame.get_bbox().bounds == (-0.5, 0.5, 3, 2)
+    assert "image: 0 1 2 3 / 4 5 6 7 / 8 9 10 11, framed are rows 1 to 2" in figure.description
+    assert "columns 0 to 2" in figure.description
+
+
+def test_grids_with_a_large_array_are_pictures():
+    figure = plots.grids({"digit": IMAGES[0], "pooled": IMAGES[0][::4, ::4]})
+    assert not any(axes.texts for axes in figure.axes)
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), IMAGES[0])
+    assert "digit (28 x 28): from" in figure.description
+
+
 @pytest.mark.parametrize(
     ("draw", "said"),
     [
@@ -213,6 +238,8 @@ def test_probabilities_mark_the_winner():
         (lambda: plots.confusion([3, 5], [3, -1]), "from 0 to 9"),
         (lambda: plots.learning_curves({"a": HISTORY}, "f1"), "no run has f1"),
         (lambda: plots.curves({}), "1 to 12 lines apart, not 0"),
+        (lambda: plots.grids({}), "nothing to show"),
+        (lambda: plots.grids({"map": np.zeros((2, 2, 1))}), "map must be"),
     ],
 )
 def test_bad_input_is_explained(draw, said):
