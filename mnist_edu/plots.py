@@ -534,6 +534,41 @@ def _grid_sentence(name: str, values: np.ndarray, frame: Sequence[int] | None) -
     return told + "."
 
 
+def weight_rows(
+    rows: Mapping[str, np.ndarray],
+    labels: Sequence | None = None,
+    source: str = "",
+) -> Picture:
+    """Show named weights (784, k), one name a row, each row on a scale of its own around 0."""
+    rows = {name: np.asarray(values, float) for name, values in rows.items()}
+    count = next(iter(rows.values())).shape[-1]
+    for name, values in rows.items():
+        if values.shape != (784, count):
+            raise ValueError(f"weights are (784, {count}), those of {name} are {values.shape}")
+    names = list(range(count)) if labels is None else list(labels)
+    _same_length("weights", range(count), "labels", names)
+    picture = Picture(height=0.58 * len(rows) + 0.5)
+    cells = picture.subplots(len(rows), count, squeeze=False)
+    for row, (name, values) in zip(cells, rows.items(), strict=True):
+        _draw_weight_row(picture, row, name, values)
+    for axes, label in zip(cells[-1], names, strict=True):
+        axes.set_xlabel(str(label), fontsize=9, labelpad=2)
+    told = [f"{name}: from {v.min():.2g} to {v.max():.2g}" for name, v in rows.items()]
+    return _finish(picture, source, f"Weights, a row each, on its own scale. {'; '.join(told)}.")
+
+
+def _draw_weight_row(picture: Picture, row, name: str, values: np.ndarray) -> None:
+    largest = np.abs(values).max()
+    scale = {"cmap": "PuOr", "vmin": -(largest or 1.0), "vmax": largest or 1.0}
+    for axes, image in zip(row, values.T, strict=True):
+        shown = axes.imshow(image.reshape(28, 28), **scale)
+        axes.set(xticks=[], yticks=[])
+    row[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+    ticks = [-largest, 0, largest] if largest else [0]
+    bar = picture.colorbar(shown, ax=list(row), ticks=ticks, aspect=8)
+    bar.ax.set_yticklabels([f"{tick:.1g}" for tick in ticks], fontsize=8)
+
+
 # --- Shared --------------------------------------------------------------------------------------
 
 

@@ -1,12 +1,14 @@
 """Every checker: the solution passes, and each plausible mistake gets its own sentence."""
 
+import json
+
 import numpy as np
 import pytest
-from exercise_cells import exercise_numbers, said_by
+from exercise_cells import NOTEBOOKS, exercise_numbers, said_by
 
-from mnist_edu.exercises import nb00, nb01, nb03, nb04, nb05
+from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05
 
-MODULES = {"00": nb00, "01": nb01, "03": nb03, "04": nb04, "05": nb05}
+MODULES = {"00": nb00, "01": nb01, "02": nb02, "03": nb03, "04": nb04, "05": nb05}
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
 
 
@@ -102,6 +104,31 @@ MISTAKES = [
     (nb01.cross_entropy, lambda p, y: per_image(p, y).mean() / np.log(2), "base 2"),
     (nb01.cross_entropy, lambda p, y: -np.mean(np.sum(y * p, axis=1)), "forgot the logarithm"),
     (nb01.cross_entropy, lambda p, y: 1.0, "expected"),
+    (nb02.faulty_lines, [3, 5, 8, 11, 16, 18], "the last line"),
+    (nb02.faulty_lines, [5, 8, 11, 16, 18, 19], "you found 6 of 7"),
+    (nb02.faulty_lines, [3, 5, 6, 8], "line 6 is sound"),
+    (nb02.faulty_lines, range(1, 20), "line 1 is sound"),
+    (nb02.faulty_lines, 5, "list of line numbers"),
+    (nb02.traces, 7, "not every call"),
+    (nb02.traces, 1, "several kinds"),
+    (nb02.traces, 6, "comes twice"),
+    (nb02.traces, 4, "by value"),
+    (nb02.slope, lambda f, w, h: (f(w + h) - f(w)) / h, "one way only"),
+    (nb02.slope, lambda f, w, h: (f(w + h) - f(w - h)) / h, "the way is 2 h"),
+    (nb02.slope, lambda f, w, h: f(w + h) - f(w - h), "the rise"),
+    (nb02.slope, lambda f, w, h: (f(w - h) - f(w + h)) / (2 * h), "sign"),
+    (nb02.slope, lambda f, w, h: (f(w + h) - f(w - h)) / 2 * h, "Brackets"),
+    (nb02.slope, lambda f, w, h: f(w + h) - f(w - h) / (2 * h), "brackets"),
+    (nb02.slope, lambda f, w, h: 3 * w**2, "exact slope"),
+    (nb02.slope, lambda f, w, h: 12.01, "should give -10"),
+    (nb02.momentum_step, lambda w, v, g, r, m: (w + m * v - r * g, v), "old velocity came back"),
+    (nb02.momentum_step, lambda w, v, g, r, m: (w + v, m * v - r * g), "new one first"),
+    (nb02.momentum_step, lambda w, v, g, r, m: (w - r * g, -r * g), "without memory"),
+    (nb02.momentum_step, lambda w, v, g, r, m: (w + m * v + r * g, m * v + r * g), "downhill"),
+    (nb02.momentum_step, lambda w, v, g, r, m: (w - m * v + r * g, m * v - r * g), "add the"),
+    (nb02.momentum_step, lambda w, v, g, r, m: (w + v - r * g, v - r * g), "by the momentum"),
+    (nb02.momentum_step, lambda w, v, g, r, m: w + m * v - r * g, "two numbers"),
+    (nb02.momentum_step, lambda w, v, g, r, m: (0.25, -0.75), "all five"),
     (nb03.count_weights, lambda s: sum(a * b for a, b in zip(s, s[1:], strict=False)), "bias"),
     (nb03.count_weights, lambda s: s[0] * s[1] + s[1], "first layer alone"),
     (nb03.count_weights, lambda s: int(np.prod(s)), "Multiply neighbours"),
@@ -176,6 +203,27 @@ MISTAKES = [
 def test_mistake_is_named(checker, answer, sentence):
     said = checker.problem(answer)
     assert said is not None and sentence in said
+
+
+def test_faulty_lines_are_those_of_the_program():
+    cells = json.loads(next(NOTEBOOKS.glob("02_*.ipynb")).read_text("utf-8"))["cells"]
+    text = next("".join(cell["source"]) for cell in cells if cell["id"] == "ex-1")
+    lines = text.split("```")[1].splitlines()
+    program = {int(line[:2]): line for line in lines if line[:2].strip().isdigit()}
+    words = ["np_utils", "Input", "matmul", "log", "error", "SGD", "error = loss"]
+    assert list(program) == list(range(1, 20))
+    assert all(word in program[line] for line, word in zip(nb02.FAULTS, words, strict=True))
+
+
+def test_error_message_is_the_sentence_with_the_word(capsys):
+    def fail():
+        raise ValueError("\x1b[1mFirst line\nOne. Two is wrong. Three.\x1b[0m")
+
+    nb02.message(fail, "Two")
+    nb02.message(fail, "not there")
+    nb02.message(lambda: 1)
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["ValueError: Two is wrong.", "ValueError: First line", "no error"]
 
 
 def test_weight_histograms_keep_every_weight():

@@ -38,6 +38,11 @@ EVERY = {
     "grids": lambda: plots.grids(
         {"image": GRID, "map": [[1, -2]], "third": [[1 / 3]]}, {"image": (1, 0, 2, 3)}, 2, "MNIST"
     ),
+    "weight_rows": lambda: plots.weight_rows(
+        {"one": np.linspace(-1, 3, 7840).reshape(784, 10), "none": np.zeros((784, 10))},
+        None,
+        "MNIST",
+    ),
     "graph": lambda: plots.graph([("x", "logits"), ("W", "logits"), ("logits", "loss")], "MNIST"),
 }
 
@@ -127,6 +132,14 @@ def test_weights_are_centred_on_zero():
         low, high = axes.images[0].get_clim()
         assert low == -high == -3
     assert "from -1 to 3" in figure.description
+
+
+def test_weight_rows_have_a_scale_each():
+    figure = EVERY["weight_rows"]()
+    limits = [figure.axes[i].images[0].get_clim() for i in (0, 9, 10, 19)]
+    assert limits == [(-3, 3), (-3, 3), (-1, 1), (-1, 1)]
+    assert [figure.axes[i].get_ylabel() for i in (0, 10)] == ["one", "none"]
+    assert "one: from -1 to 3; none: from 0 to 0" in figure.description
 
 
 def test_digits_are_drawn_in_their_order_with_their_labels():
@@ -231,6 +244,7 @@ def test_grids_with_a_large_array_are_pictures():
         (lambda: plots.predictions(IMAGES, LABELS, PREDICTED[:2]), "6 labels, but 2 predictions"),
         (lambda: plots.probabilities(np.ones(9)), "ten probabilities"),
         (lambda: plots.weights(np.zeros((10, 10))), "weights are"),
+        (lambda: plots.weight_rows({"a": np.zeros((10, 10))}), "those of a are"),
         (lambda: plots.activations(np.zeros((7, 7))), "maps of one image"),
         (lambda: plots.digits(np.zeros((0, 28, 28))), "images are|nothing to show"),
         (lambda: plots.graph([]), "at least one edge"),
