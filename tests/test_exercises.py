@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from exercise_cells import NOTEBOOKS, exercise_numbers, said_by
 
-from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05
+from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06
 
-MODULES = {"00": nb00, "01": nb01, "02": nb02, "03": nb03, "04": nb04, "05": nb05}
+MODULES = {"00": nb00, "01": nb01, "02": nb02, "03": nb03, "04": nb04, "05": nb05, "06": nb06}
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
 
 
@@ -61,6 +61,25 @@ def corner_right(image, kernel):
     wrong = np.zeros((3, 5))
     wrong[0, 0] = slid(image, kernel[::-1, ::-1])[0, 0]
     return wrong
+
+
+def sizes(variables, part="", without="no such name"):
+    return [int(np.prod(s)) for name, s in variables if part in name and without not in name]
+
+
+def moved(kernel, shape, axes):
+    return kernel.reshape(*shape, -1).transpose(axes).reshape(kernel.shape)
+
+
+def clipped(logits, labels):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return per_image(np.clip(powers / powers.sum(axis=1, keepdims=True), 1e-10, 1), labels)
+
+
+def log_sum(logits, labels, shift=None):
+    shift = logits.max(axis=1, keepdims=True) if shift is None else shift
+    sums = np.log(np.exp(logits - shift).sum(axis=1, keepdims=True)) + shift
+    return (sums - (logits * labels).sum(axis=1, keepdims=True))[:, 0]
 
 
 MISTAKES = [
@@ -196,6 +215,37 @@ MISTAKES = [
     (nb05.dropout, lambda v, k, r: v * ~k / (1 - r), "kept what should be dropped"),
     (nb05.dropout, lambda v, k, r: v / (1 - r), "dropped nothing"),
     (nb05.dropout, lambda v, k, r: np.append([4.0], np.ones(7)), "expected"),
+    (nb06.dropout_rate, 0.8, "the part that stays"),
+    (nb06.dropout_rate, 1 / 0.8, "enlarged"),
+    (nb06.dropout_rate, 20, "percentage"),
+    (nb06.dropout_rate, 0.1, "Which part is dropped"),
+    (nb06.learned_values, lambda v: sum(sizes(v)), "all that the file holds"),
+    (nb06.learned_values, lambda v: sum(sizes(v, "/")), "no part of the network"),
+    (nb06.learned_values, lambda v: sum(sizes(v, "", "Adam")), "no weights"),
+    (nb06.learned_values, lambda v: sum(sizes([p for p in v if p[0][-5:] != "/Adam"])), "one half"),
+    (nb06.learned_values, lambda v: sum(sizes(v, "/", "Adam_1")), "two numbers for each weight"),
+    (nb06.learned_values, lambda v: sum(sizes(v, "weights", "Adam")), "biases are learned too"),
+    (nb06.learned_values, lambda v: len(sizes(v, "/", "Adam")), "how many numbers they hold"),
+    (nb06.learned_values, lambda v: sum(sum(s) for n, s in v if n[-1] == "s"), "Multiply them"),
+    (nb06.learned_values, lambda v: 15, "hold 56"),
+    (nb06.learned_values, lambda v: sum(sizes(v, "FC1", "Adam")), "hold 56"),
+    (nb06.channels_last, lambda k, r, c, m: k, "no number"),
+    (nb06.channels_last, lambda k, r, c, m: k.reshape(r, c, m, -1).reshape(k.shape), "no number"),
+    (nb06.channels_last, lambda k, r, c, m: moved(k, (m, r, c), (2, 1, 0, 3)), "on its side"),
+    (nb06.channels_last, lambda k, r, c, m: moved(k, (m, r, c), (0, 2, 1, 3)), "still come first"),
+    (nb06.channels_last, lambda k, r, c, m: moved(k, (r, c, m), (2, 0, 1, 3)), "the way back"),
+    (nb06.channels_last, lambda k, r, c, m: k.reshape(r, c, m, -1), "shape must stay"),
+    (nb06.channels_last, lambda k, r, c, m: np.zeros_like(k) + k[0], "row 1 is wrong"),
+    (nb06.cross_entropy, lambda z, y: per_image(naive(z), y).mean(), "logit of 1,000"),
+    (nb06.cross_entropy, lambda z, y: clipped(z, y).mean(), "costs 1,000"),
+    (nb06.cross_entropy, lambda z, y: log_sum(z, y).sum(), "summed over the images"),
+    (nb06.cross_entropy, lambda z, y: -log_sum(z, y).mean(), "sign"),
+    (nb06.cross_entropy, log_sum, "take the mean"),
+    (nb06.cross_entropy, lambda z, y: log_sum(z, y, 1000).mean(), "of each row"),
+    (nb06.cross_entropy, lambda z, y: log_sum(z, y, z.max()).mean(), "of each row"),
+    (nb06.cross_entropy, lambda z, y: log_sum(z, 0 * y).mean(), "subtract the logit"),
+    (nb06.cross_entropy, lambda z, y: -(z * y).sum(1).mean(), "logarithm of the sum"),
+    (nb06.cross_entropy, lambda z, y: 1.0, "expected"),
 ]
 
 
