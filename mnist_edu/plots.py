@@ -31,6 +31,7 @@ STYLES = [
     {"color": "black", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "v"},
     {"color": SKY, "linestyle": (0, (8, 2)), "marker": "P"},
 ]
+DIGIT_STYLES = (0, 1, 2, 3, 4, 5, 1, 0, 4, 2)  # digits that look alike differ in colour
 RIGHT, WRONG = "✓", "✗"
 ARROW = "→"
 
@@ -542,7 +543,7 @@ def scatter(
     picture = Lean(height=4.6)
     axes = picture.subplots()
     for (x, y), label in zip(points, labels, strict=True):
-        colour = STYLES[int(label) % len(STYLES)]["color"]
+        colour = STYLES[DIGIT_STYLES[int(label)]]["color"]
         axes.text(x, y, str(label), color=colour, size=8, ha="center", va="center")
     ring = {"s": 150, "facecolors": "none", "edgecolors": ORANGE, "linewidths": 1.5}
     axes.scatter(*points[ringed].T, **ring)
