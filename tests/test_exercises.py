@@ -204,6 +204,15 @@ def test_a_line_grows_by_two_pixels_and_shrinks_by_two():
     assert line.sum() == 19 * 3
 
 
+def test_readers_labels_are_compared_with_truth_and_network(capsys):
+    labels, predicted = np.array([4, 9, 3]), np.array([9, 4, 3])
+    for guess in (..., [4, 9], [4, 4, 3]):
+        nb07.compare_people(guess, labels, predicted)
+    said = capsys.readouterr().out
+    assert "No labels of yours" in said and "Write a list of 3 digits" in said
+    assert "You agree with the label 2 times, with the network 2 times." in said
+
+
 def test_letters_are_repeatable_images_with_ink_inside():
     images, names = nb07.draw_letters(20, seed=3)
     np.testing.assert_array_equal(images, nb07.draw_letters(20, seed=3)[0])
