@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from mnist_edu.show import show
 
@@ -31,6 +32,7 @@ STYLES = [
     {"color": SKY, "linestyle": (0, (8, 2)), "marker": "P"},
 ]
 OPEN = {"markerfacecolor": "white", "linewidth": 1.0}  # the seventh to the twelfth line
+DIGIT_STYLES = (0, 1, 2, 3, 4, 5, 1, 0, 4, 2)  # digits that look alike differ in colour
 RIGHT, WRONG = "✓", "✗"
 ARROW = "→"
 
@@ -44,12 +46,19 @@ class Picture(Figure):
         self.description = ""
 
     def _ipython_display_(self) -> None:
-        file = io.BytesIO()
-        self.savefig(file, format="png", pil_kwargs={"optimize": True})
-        png = base64.b64encode(file.getvalue()).decode("ascii")
+        png = base64.b64encode(self._png()).decode("ascii")
         show({"image/png": png, "text/plain": self.description}, alt=self.description)
         caption = f"<p><small>{html.escape(self.description)}</small></p>"
         show({"text/html": caption, "text/plain": self.description})
+
+    def _png(self) -> bytes:
+        """Draw with 128 colours: a third of the bytes, and no difference that one sees."""
+        full, small = io.BytesIO(), io.BytesIO()
+        self.savefig(full, format="png")
+        how = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
+        few = Image.open(full).convert("RGB").quantize(128, **how)
+        few.save(small, format="png", optimize=True)
+        return small.getvalue()
 
 
 # --- Digits --------------------------------------------------------------------------------------
@@ -351,6 +360,63 @@ def _bar_sentence(name: str, group: np.ndarray, digits: int) -> str:
     return f"{name} {group.mean():.{digits}g}{spread}"
 
 
+def reliability(bins: Mapping[str, np.ndarray], source: str = "") -> Picture:
+    """Show accuracy against confidence, one line a network; large marks stand for many images.
+
+    Parameters
+    ----------
+    bins : dict from name to an array (bins, 3): share of the images, mean confidence, accuracy
+    """
+    picture = Picture(height=3.6, width=5.2)
+    axes = picture.subplots()
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, label="as sure as right")
+    told = []
+    for style, (name, rows) in zip(STYLES, bins.items(), strict=False):
+        share, sure, right = np.asarray(rows, float).T
+        axes.plot(sure, right, **style | {"marker": "", "linewidth": 1})
+        points = {"color": style["color"], "marker": style["marker"], "alpha": 0.8}
+        axes.scatter(sure, right, s=12 + 150 * share, label=name, **points)
+        gap = float((share * (sure - right)).sum())
+        told.append(f"{name}: on average {abs(gap):.3f} too {'sure' if gap > 0 else 'modest'}")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="confidence", ylabel="accuracy")
+    legend = axes.legend(fontsize=8)
+    for handle in legend.legend_handles[1:]:
+        handle.set_sizes([24])
+    _plain(axes)
+    return _finish(picture, source, f"{'; '.join(told)}.")
+
+
+def panels(
+    charts: Mapping[str, tuple[Sequence, Mapping[str, Sequence]]],
+    y_label: str = "",
+    source: str = "",
+) -> Picture:
+    """Show named lines in panels side by side, with one vertical axis and one legend.
+
+    Parameters
+    ----------
+    charts : dict from the label of a panel's horizontal axis to its places (n,) and its named
+        lines (n,); a name has the same style in each panel
+    """
+    picture = Picture(height=2.9)
+    cells = picture.subplots(1, len(charts), sharey=True, squeeze=False)[0]
+    names = list(dict.fromkeys(name for _, lines in charts.values() for name in lines))
+    style = dict(zip(names, STYLES, strict=False))
+    told = []
+    for axes, (x_label, (x, lines)) in zip(cells, charts.items(), strict=True):
+        for name, values in lines.items():
+            every = max(1, len(x) // 10)
+            axes.plot(x, values, label=name, markersize=4, markevery=every, **style[name])
+            ends = f"{values[0]:.3g} at {x[0]:.4g}, {values[-1]:.3g} at {x[-1]:.4g}"
+            told.append(f"{x_label}, {name}: {ends}, highest {max(values):.3g}.")
+        axes.set(xlabel=x_label)
+        _plain(axes)
+    cells[0].set_ylabel(y_label)
+    known = {line.get_label(): line for axes in cells for line in axes.lines}
+    picture.legend(known.values(), known, loc="outside upper center", ncols=4, fontsize=8)
+    return _finish(picture, source, " ".join(told))
+
+
 # --- Inside a network ----------------------------------------------------------------------------
 
 
@@ -567,6 +633,74 @@ def _draw_weight_row(picture: Picture, row, name: str, values: np.ndarray) -> No
     ticks = [-largest, 0, largest] if largest else [0]
     bar = picture.colorbar(shown, ax=list(row), ticks=ticks, aspect=8)
     bar.ax.set_yticklabels([f"{tick:.1g}" for tick in ticks], fontsize=8)
+
+
+def heat(
+    image: np.ndarray, maps: Mapping[str, np.ndarray], caption: str = "", source: str = ""
+) -> Picture:
+    """Show a digit (28, 28), and beside it named maps (28, 28) of its pixels with its outline.
+
+    Each map has a scale of its own, centred on 0: purple is positive, orange negative.
+    """
+    picture = Picture(height=2.3)
+    cells = picture.subplots(1, 1 + len(maps), squeeze=False)[0]
+    image = _squares(np.asarray(image)[np.newaxis])[0]
+    _draw_digit(cells[0], image)
+    cells[0].set_xlabel(caption, fontsize=9)
+    told = []
+    for axes, (name, values) in zip(cells[1:], maps.items(), strict=True):
+        values = _squares(np.asarray(values, float)[np.newaxis])[0]
+        largest = np.abs(values).max() or 1.0
+        axes.imshow(values, cmap="PuOr", vmin=-largest, vmax=largest)
+        axes.contour(image, levels=[image.max() / 2], colors="black", linewidths=0.7)
+        axes.set(xticks=[], yticks=[])
+        axes.set_xlabel(f"{name}, largest {values.max():.2g}", fontsize=9)
+        row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
+        told.append(
+            f"{name}: from {values.min():.2g} to {values.max():.2g}, "
+            f"strongest at row {row}, column {column}"
+        )
+    digit = f"The digit ({caption}) and maps of its pixels" if caption else "Maps of a digit"
+    return _finish(picture, source, f"{digit}. {'; '.join(told)}.")
+
+
+def scatter(
+    points: np.ndarray,
+    labels: Sequence,
+    marked: np.ndarray | None = None,
+    source: str = "",
+) -> Picture:
+    """Show points (n, 2), each as its digit; those ``marked`` (n,) stand in an orange ring."""
+    points, labels = np.asarray(points, float), np.asarray(labels)
+    _same_length("points", points, "labels", labels)
+    ringed = np.zeros(len(labels), bool) if marked is None else np.asarray(marked, bool)
+    _same_length("points", points, "marks", ringed)
+    picture = Picture(height=4.6)
+    axes = picture.subplots()
+    for (x, y), label in zip(points, labels, strict=True):
+        colour = STYLES[DIGIT_STYLES[int(label)]]["color"]
+        axes.text(x, y, str(label), color=colour, size=8, ha="center", va="center")
+    ring = {"s": 150, "facecolors": "none", "edgecolors": ORANGE, "linewidths": 1.5}
+    axes.scatter(*points[ringed].T, **ring)
+    margin = 0.04 * np.ptp(points, axis=0) + 1e-9
+    (left, low), (right, high) = points.min(0) - margin, points.max(0) + margin
+    axes.set(xlim=(left, right), ylim=(low, high), xticks=[], yticks=[])
+    axes.set(xlabel="first direction", ylabel="second direction")
+    _plain(axes)
+    return _finish(picture, source, _scatter_sentence(points, labels, ringed))
+
+
+def _scatter_sentence(points: np.ndarray, labels: np.ndarray, ringed: np.ndarray) -> str:
+    names = np.unique(labels)
+    centres = np.stack([points[labels == name].mean(0) for name in names])
+    apart = np.linalg.norm(centres[:, np.newaxis] - centres, axis=2)
+    rings = f" {ringed.sum()} are ringed." if ringed.any() else ""
+    start = f"{len(labels)} digits as points in a plane."
+    if len(names) < 2:
+        return start + rings
+    apart[np.tril_indices(len(names))] = np.inf
+    one, other = np.unravel_index(apart.argmin(), apart.shape)
+    return f"{start} The middles of {names[one]} and {names[other]} are closest together.{rings}"
 
 
 # --- Shared --------------------------------------------------------------------------------------

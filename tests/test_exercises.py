@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 from exercise_cells import NOTEBOOKS, exercise_numbers, said_by
 
-from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06
+from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07
 
-MODULES = {"00": nb00, "01": nb01, "02": nb02, "03": nb03, "04": nb04, "05": nb05, "06": nb06}
+MODULES = {
+    "00": nb00,
+    "01": nb01,
+    "02": nb02,
+    "03": nb03,
+    "04": nb04,
+    "05": nb05,
+    "06": nb06,
+    "07": nb07,
+}
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
 
 
@@ -39,6 +48,35 @@ def per_image(p, y):
 
 def squares(x, means):
     return ((x[:, np.newaxis] - means) ** 2).sum(axis=2)
+
+
+def no_diagonal(counts):
+    return counts * (1 - np.eye(len(counts), dtype=int))
+
+
+def pair_of(counts):
+    return np.unravel_index(counts.argmax(), counts.shape)
+
+
+def zero_in_place(counts):
+    np.fill_diagonal(counts, 0)
+    return pair_of(counts)
+
+
+def answered(confidence, right, threshold):
+    kept = confidence >= threshold
+    return kept.mean(), right[kept].mean()
+
+
+def step_in_place(image, gradient, epsilon):
+    image -= epsilon * np.sign(gradient)
+    return np.clip(image, 0, 1)
+
+
+def one_pixel_right(image, gradient, epsilon):
+    wrong = np.full(image.shape, 0.5)
+    wrong[0, 0] = 0
+    return wrong
 
 
 def first_row_right(labels):
@@ -246,6 +284,40 @@ MISTAKES = [
     (nb06.cross_entropy, lambda z, y: log_sum(z, 0 * y).mean(), "subtract the logit"),
     (nb06.cross_entropy, lambda z, y: -(z * y).sum(1).mean(), "logarithm of the sum"),
     (nb06.cross_entropy, lambda z, y: 1.0, "expected"),
+    (nb07.bin_share, 0.04, "gap of the bin"),
+    (nb07.bin_share, 0.25 * (0.90 - 0.94), "no sign"),
+    (nb07.bin_share, 50 * 0.04, "Multiply by their share"),
+    (nb07.bin_share, 0.25 * 0.94, "confidence times share"),
+    (nb07.bin_share, 0.5, "something else"),
+    (nb07.worst_pair, pair_of, "diagonal"),
+    (nb07.worst_pair, lambda c: pair_of(no_diagonal(c).T), "swapped"),
+    (nb07.worst_pair, lambda c: no_diagonal(c).argmax(), "unravel_index"),
+    (nb07.worst_pair, lambda c: no_diagonal(c).max(), "how often"),
+    (nb07.worst_pair, zero_in_place, "copy"),
+    (nb07.worst_pair, lambda c: pair_of(np.tril(no_diagonal(c + c.T))), "each direction"),
+    (nb07.worst_pair, lambda c: pair_of(np.tril(no_diagonal(c))), "row 0, column 2"),
+    (nb07.worst_pair, lambda c: (1, 2), "(1, 0) stands 7 times"),
+    (nb07.worst_pair, lambda c: (1, 0), "should be (0, 2)"),
+    (
+        nb07.coverage_and_accuracy,
+        lambda c, r, t: ((c >= t).mean(), (r & (c >= t)).mean()),
+        "answered images, not by all",
+    ),
+    (nb07.coverage_and_accuracy, lambda c, r, t: ((c >= t).mean(), r.mean()), "all images"),
+    (nb07.coverage_and_accuracy, lambda c, r, t: ((c > t).mean(), r[c > t].mean()), ">="),
+    (nb07.coverage_and_accuracy, lambda c, r, t: answered(c, r, t)[::-1], "swapped"),
+    (nb07.coverage_and_accuracy, lambda c, r, t: answered(-c, r, -t + 0.01), "does not answer"),
+    (nb07.coverage_and_accuracy, lambda c, r, t: ((c >= t).sum(), 2 / 3), "not a number of"),
+    (nb07.coverage_and_accuracy, lambda c, r, t: (3 / 8, 2 / 3), "at 0.5"),
+    (nb07.coverage_and_accuracy, lambda c, r, t: (3 / 8, 0.9), "at 0.9"),
+    (nb07.coverage_and_accuracy, lambda c, r, t: 3 / 8, "two numbers"),
+    (nb07.step_towards, lambda x, g, e: np.clip(x + e * np.sign(g), 0, 1), "walks away"),
+    (nb07.step_towards, lambda x, g, e: x - e * np.sign(g), "Clip"),
+    (nb07.step_towards, lambda x, g, e: np.clip(x - e * g, 0, 1), "not its size"),
+    (nb07.step_towards, lambda x, g, e: np.clip(x - np.sign(g), 0, 1), "Multiply by epsilon"),
+    (nb07.step_towards, lambda x, g, e: -e * np.sign(g), "change alone"),
+    (nb07.step_towards, step_in_place, "Make a new one"),
+    (nb07.step_towards, one_pixel_right, "expected"),
 ]
 
 
@@ -274,6 +346,39 @@ def test_error_message_is_the_sentence_with_the_word(capsys):
     nb02.message(lambda: 1)
     said = capsys.readouterr().out.splitlines()
     assert said == ["ValueError: Two is wrong.", "ValueError: First line", "no error"]
+
+
+def test_a_digit_turned_round_and_back_is_the_same_digit():
+    image = np.zeros((1, 28, 28), np.float32)
+    image[0, 8:20, 13] = image[0, 8, 13:18] = 1
+    np.testing.assert_allclose(nb07.rotate(image, 90), np.rot90(image, axes=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(nb07.rotate(image, 0), image)
+
+
+def test_a_line_grows_by_two_pixels_and_shrinks_by_two():
+    line = np.zeros((1, 28, 28), np.float32)
+    line[0, 5:24, 12:15] = 1
+    assert [nb07.thicken(line, s)[0, 14].sum() for s in (-1, -0.5, 0, 0.5, 1, 2)] == [
+        *(1, 2, 3, 4, 5, 7)
+    ]
+    assert line.sum() == 19 * 3
+
+
+def test_readers_labels_are_compared_with_truth_and_network(capsys):
+    labels, predicted = np.array([4, 9, 3]), np.array([9, 4, 3])
+    for guess in (..., [4, 9], [4, 4, 3]):
+        nb07.compare_people(guess, labels, predicted)
+    said = capsys.readouterr().out
+    assert "No labels of yours" in said and "Write a list of 3 digits" in said
+    assert "You agree with the label 2 times, with the network 2 times." in said
+
+
+def test_letters_are_repeatable_images_with_ink_inside():
+    images, names = nb07.draw_letters(20, seed=3)
+    np.testing.assert_array_equal(images, nb07.draw_letters(20, seed=3)[0])
+    assert images.shape == (20, 28, 28) and images.dtype == np.float32
+    assert images.min() == 0 and images.max() == 1 and set(names) == set(nb07.LETTERS)
+    assert all(0.04 < image.mean() < 0.35 for image in images)
 
 
 def test_weight_histograms_keep_every_weight():

@@ -1,5 +1,6 @@
 """The pictures: what they contain, what they say, and that all of it can be read."""
 
+import io
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.testing.compare import compare_images
 from matplotlib.text import Text
+from PIL import Image
 
 from mnist_edu import plots
 
@@ -20,6 +22,10 @@ LABELS = np.array([7, 2, 1, 0, 4, 5])
 PREDICTED = np.array([7, 2, 1, 0, 9, 3])
 HISTORY = {"loss": [2, 1.5, 1.25], "val_loss": [2.5, 1.5, 1], "accuracy": [0.1, 0.5, 0.75]}
 GRID = np.arange(12).reshape(3, 4)
+BINS = np.array([[0.25, 0.6, 0.5], [0.75, 0.9, 0.7]])
+CHARTS = {"angle": ([0, 30], {"a": [1, 0.5], "b": [0.9, 0]}), "noise": ([0, 1], {"b": [0.9, 0.2]})}
+HEAT = np.linspace(-0.5, 2, 784).reshape(28, 28)
+PLACES = np.array([[0, 0], [9, 0], [0, 9], [9, 9], [4, 5], [4, 4]])
 EVERY = {
     "digits": lambda: plots.digits(IMAGES, LABELS, columns=3, source="MNIST"),
     "predictions": lambda: plots.predictions(IMAGES, LABELS, PREDICTED, 6, source="MNIST"),
@@ -44,6 +50,10 @@ EVERY = {
         "MNIST",
     ),
     "graph": lambda: plots.graph([("x", "logits"), ("W", "logits"), ("logits", "loss")], "MNIST"),
+    "reliability": lambda: plots.reliability({"a": BINS, "b": BINS[:, [0, 2, 1]]}, "MNIST"),
+    "panels": lambda: plots.panels(CHARTS, "accuracy", source="MNIST"),
+    "heat": lambda: plots.heat(IMAGES[0], {"one": HEAT, "two": -HEAT}, "a 7", source="MNIST"),
+    "scatter": lambda: plots.scatter(PLACES, LABELS, LABELS != PREDICTED, source="MNIST"),
 }
 
 
@@ -236,6 +246,53 @@ def test_grids_with_a_large_array_are_pictures():
     assert "digit (28 x 28): from" in figure.description
 
 
+def test_reliability_draws_accuracy_over_confidence_and_says_who_is_too_sure():
+    figure = EVERY["reliability"]()
+    axes = figure.axes[0]
+    np.testing.assert_allclose(axes.collections[0].get_offsets(), BINS[:, 1:])
+    few, many = axes.collections[0].get_sizes()
+    assert few < many
+    assert "a: on average 0.175 too sure; b: on average 0.175 too modest" in figure.description
+
+
+def test_panels_share_the_axis_and_the_style_of_a_name():
+    figure = EVERY["panels"]()
+    left, right = figure.axes
+    assert [axes.get_xlabel() for axes in figure.axes] == ["angle", "noise"]
+    np.testing.assert_allclose(right.lines[0].get_ydata(), [0.9, 0.2])
+    assert right.lines[0].get_marker() == left.lines[1].get_marker() != left.lines[0].get_marker()
+    assert left.get_ylim() == right.get_ylim()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+    assert "angle, a: 1 at 0, 0.5 at 30, highest 1. angle, b" in figure.description
+
+
+def test_stored_pictures_have_few_colours_and_keep_their_size():
+    figure, full = EVERY["digits"](), io.BytesIO()
+    figure.savefig(full, format="png")
+    stored = figure._png()
+    assert Image.open(io.BytesIO(stored)).mode == "P"
+    assert Image.open(io.BytesIO(stored)).size == Image.open(full).size
+    assert len(stored) < len(full.getvalue()) / 1.5
+
+
+def test_heat_is_centred_on_zero_and_says_where_it_is_strongest():
+    figure = EVERY["heat"]()
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), IMAGES[0])
+    for axes, sign in zip(figure.axes[1:], (1, -1), strict=True):
+        np.testing.assert_allclose(axes.images[0].get_array(), sign * HEAT)
+        assert axes.images[0].get_clim() == (-2, 2)
+    assert "one: from -0.5 to 2, strongest at row 27, column 27" in figure.description
+
+
+def test_scatter_draws_each_digit_at_its_place_and_rings_the_marked():
+    figure = EVERY["scatter"]()
+    axes = figure.axes[0]
+    drawn = [(text.get_text(), text.get_position()) for text in axes.texts]
+    assert drawn == [(str(k), tuple(place)) for k, place in zip(LABELS, PLACES, strict=True)]
+    np.testing.assert_allclose(axes.collections[0].get_offsets(), PLACES[4:])
+    assert "middles of 4 and 5 are closest together. 2 are ringed" in figure.description
+
+
 @pytest.mark.parametrize(
     ("draw", "said"),
     [
@@ -254,6 +311,8 @@ def test_grids_with_a_large_array_are_pictures():
         (lambda: plots.curves({}), "1 to 12 lines apart, not 0"),
         (lambda: plots.grids({}), "nothing to show"),
         (lambda: plots.grids({"map": np.zeros((2, 2, 1))}), "map must be"),
+        (lambda: plots.heat(IMAGES[0], {"a": np.zeros((5, 5))}), "images are"),
+        (lambda: plots.scatter(PLACES, LABELS[:4]), "6 points, but 4 labels"),
     ],
 )
 def test_bad_input_is_explained(draw, said):
