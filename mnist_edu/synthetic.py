@@ -191,7 +191,7 @@ def _slant(dots: np.ndarray, digit: int, chance: np.random.Generator) -> np.ndar
     """Stretch, slant and turn the digit around its centre."""
     n = len(dots)
     dots = dots - 50
-    stretch = np.exp(chance.normal(0, 0.25, n))
+    stretch = np.exp(chance.normal(0, 0.22, n))
     spread = 0.38 if digit == 1 else 0.24
     shear = chance.normal(0.2 if digit == 1 else 0.12, spread, n)
     angle = chance.normal(0, 0.17, n)

@@ -48,7 +48,8 @@ def test_bounds_do_not_replace_the_tensorflow_of_colab():
 
 
 def test_package_itself_is_light():
-    assert len(PROJECT["dependencies"]) <= 5
+    light = {"numpy", "matplotlib", "pillow", "pooch", "requests", "platformdirs"}
+    assert set(names(PROJECT["dependencies"])) == light
 
 
 README = (ROOT / "README.md").read_text()

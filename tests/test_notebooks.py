@@ -106,6 +106,16 @@ def test_links_lead_somewhere(path, cells):
         assert target.startswith("http") or (path.parent / target).exists(), target
 
 
+def test_glossary_terms_are_linked_and_links_lead_to_terms(cells):
+    glossary = (ROOT / "notebooks" / "GLOSSARY.md").read_text("utf-8")
+    terms = {term.lower().replace(" ", "-") for term in re.findall(r"^## (.+)$", glossary, re.M)}
+    text = "\n".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
+    linked = re.findall(r"\]\(GLOSSARY\.md#([^)]+)\)", text)
+    assert linked and set(linked) <= terms
+    for target in re.findall(r"\]\(([^)]+)\)", glossary):
+        assert (ROOT / "notebooks" / target).exists(), target
+
+
 def test_prose_has_no_word_that_makes_readers_feel_slow(cells):
     for cell in cells:
         if cell["cell_type"] == "markdown":
