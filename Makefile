@@ -6,7 +6,7 @@ PYTHON ?= $(FOUND)
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help run run-full test test-full test-lowest test-pythons lab figures bands bench lock clean
+.PHONY: help run run-full test test-full test-lowest test-pythons lab figures bands bench transfer lock clean
 
 help:
 	@echo "make run          run the series with quick settings, show results and pictures"
@@ -19,6 +19,7 @@ help:
 	@echo "make figures      write images/ from the stored notebooks"
 	@echo "make bands        measure the bands of trained results (long)"
 	@echo "make bench        measure speeds, each beside what one would do instead"
+	@echo "make transfer     measure how embedded digits stand in for MNIST (long)"
 	@echo "make lock         fix the versions anew"
 	@echo "make clean        remove what these commands made"
 
@@ -55,6 +56,9 @@ bands: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/load.py
+
+transfer: $(READY)
+	$(BIN)/python benchmarks/transfer.py
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv

@@ -146,7 +146,7 @@ def test_bands_are_measured_over_seeds(folder, monkeypatch):
     notebook(folder, "01_a.ipynb", RECORD)
     bands = folder.parent / "bands"
     bands.mkdir()
-    authoring.measure_bands(["01"], [1, 3], full=False, folder=bands)
+    authoring.measure_bands(["01"], [1, 3], full=False, source="mnist", folder=bands)
     band = json.loads((bands / "01-quick-mnist.json").read_text())
     score = band["metrics"]["score"]
     assert score["values"] == {"1": 0.1, "3": 0.3}
