@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import rendered  # noqa: E402
+import rendered
 
-from mnist_edu import data, download, ink  # noqa: E402
+from mnist_edu import data, download, ink
 
 LIMITS = {"bitmap 280 x 280": 0.3, "bitmap 1,000 x 700": 0.3, "photo, uneven light": 1.5}
 
@@ -212,8 +212,8 @@ def losses(result: dict, read, images, labels) -> None:
 
 
 def ablation(result: dict, read, images, labels) -> None:
-    """Leave out one step at a time, on at most 150 digits of each kind."""
-    every = -(-len(images) // 150)
+    """Leave out one step at a time, on at most 100 digits of each kind."""
+    every = -(-len(images) // 100)
     variants = [(), *((step,) for step in ink.STEPS)]
     for name, draw in KINDS.items():
         if name != "bitmap 1,000 x 700":

@@ -77,7 +77,9 @@ def find_digits(page: np.ndarray, without: tuple[str, ...] = ()) -> tuple[np.nda
     digits = _join(_pieces(mask, "specks" not in without))
     boxes = _boxes(digits)
     order = _reading_order(boxes)
-    images = np.array([_fit(_only(ink, digits == 1 + place, boxes[place]), without) for place in order])
+    images = np.array(
+        [_fit(_only(ink, digits == 1 + place, boxes[place]), without) for place in order]
+    )
     scale = max(page.shape[:2]) / max(ink.shape)
     return np.round(boxes[order] * scale).astype(int), images
 
@@ -104,6 +106,8 @@ def draw_strokes(strokes, size: int = 280, width: float = 20) -> np.ndarray:
     if not (0 < size <= 4096 and 0 < width <= size):
         raise ValueError(f"size {size} and width {width}: use 0 < width <= size <= 4096")
     bitmap = np.zeros((4 * size, 4 * size), np.uint8)  # four times too large: smooth edges
+    if not isinstance(strokes, list | tuple | np.ndarray):
+        raise ValueError(f"strokes must be a list of strokes, not {type(strokes).__name__}")
     for number, stroke in enumerate(strokes):
         points = _points(stroke, number, size)
         thick = max(1, round(4 * width))
@@ -214,6 +218,8 @@ def _points(stroke, number: int, size: int) -> np.ndarray:
 
 def _ink(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return how much ink each pixel holds, float32 in 0..1, and where strokes are, bool."""
+    if unknown := set(without) - set(STEPS):
+        raise ValueError(f"no step is called {min(unknown)!r}: use one of {', '.join(STEPS)}")
     grey = _grey(_opaque(_reduced(_checked(image))), "colour" not in without)
     difference = _difference(grey, without)
     difference -= np.median(difference)
@@ -221,7 +227,8 @@ def _ink(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, np.nd
     strong = difference[difference > max(FAINTEST, 6 * noise)]
     if len(strong) < 5:
         raise ValueError(f"no ink was found, the picture is all of one shade: {ADVICE}")
-    ink = ((difference - 2 * noise) / (np.percentile(strong, 95) - 2 * noise)).clip(0, 1)
+    full = np.percentile(strong, 95)
+    ink = ((difference - 2 * noise) / (full - 2 * noise)).clip(0, 1)
     mask = ink > 0.5
     if "lines" not in without:
         mask = _without_lines(mask, ink > 0.25)
@@ -249,7 +256,10 @@ def _checked(image: np.ndarray) -> np.ndarray:
         )
     if min(image.shape[:2]) < 8 or max(image.shape[:2]) > 20 * min(image.shape[:2]):
         height, width = image.shape[:2]
-        raise ValueError(f"a picture of {width} x {height} pixels is too small or too narrow")
+        raise ValueError(
+            f"a picture of {width} x {height} pixels is too small or too narrow: "
+            "use one of at least 8 x 8, better 100 x 100"
+        )
     return image
 
 
@@ -324,15 +334,15 @@ def _ground(grey: np.ndarray) -> tuple[np.ndarray, bool]:
     reach = max(size) // 3
     light = _swept(small, cv2.MORPH_CLOSE, reach)
     dark = _swept(small, cv2.MORPH_OPEN, reach)
-    if_dark_ink = (light - small).mean() * _unevenness(light)
-    if_light_ink = (small - dark).mean() * _unevenness(dark)
+    if_dark_ink = (0.001 + (light - small).mean()) * _unevenness(light)
+    if_light_ink = (0.001 + (small - dark).mean()) * _unevenness(dark)
     dark_ink = bool(if_dark_ink <= if_light_ink)
     ground = cv2.blur(light if dark_ink else dark, (5, 5))
     return cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR), dark_ink
 
 
 def _unevenness(ground: np.ndarray) -> float:
-    return float(sum(np.abs(np.diff(ground, axis=axis)).mean() for axis in (0, 1)))
+    return 1e-6 + float(sum(np.abs(np.diff(ground, axis=axis)).mean() for axis in (0, 1)))
 
 
 def _swept(image: np.ndarray, operation: int, reach: int) -> np.ndarray:
@@ -365,7 +375,9 @@ def _rules(mask: np.ndarray) -> np.ndarray:
     image, found = mask.astype(np.uint8), np.zeros(mask.shape, np.uint8)
     scale = min(1.0, 200 / max(mask.shape))
     size = (max(20, round(mask.shape[1] * scale)), max(20, round(mask.shape[0] * scale)))
-    small = (cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.1).astype(np.uint8)
+    small = (cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.1).astype(
+        np.uint8
+    )
     for slope in np.linspace(-0.1, 0.1, 41):  # first coarsely, then exactly where it is worth it
         if not _level_lines(small, slope).any():
             continue
@@ -436,7 +448,7 @@ def _join(pieces: np.ndarray) -> np.ndarray:
     """Give the pieces of a broken digit one number: close together, and not too large together."""
     boxes = dict(enumerate(_boxes(pieces), 1))
     sides = [max(box[2:]) for box in boxes.values()]
-    tall = float(np.median([side for side in sides if side > 0.4 * max(sides)]))
+    tall = float(np.percentile([side for side in sides if side > 0.4 * max(sides)], 75))
     merged = {number: number for number in boxes}
     while pair := _closest(boxes, tall):
         keep, gone = pair
@@ -538,7 +550,8 @@ def _fit(ink: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
     middle = np.array([(rows * small).sum(), (columns * small).sum()]) / small.sum()
     if "centre" in without:
         middle = np.array(small.shape) / 2
-    top, left = np.clip(np.round(MIDDLE - middle).astype(int), 0, SIDE - len(small))
+    shift = np.round(MIDDLE - middle - 0.001).astype(int)  # half a pixel goes to the top left
+    top, left = np.clip(shift, 0, SIDE - len(small))
     result = np.zeros((SIDE, SIDE), np.uint8)
     place = result[top : top + len(small), left : left + len(small)]
     place[:] = np.round(255 * small / small.max())
@@ -569,7 +582,8 @@ def _even_pen(ink: np.ndarray) -> np.ndarray:
     large = np.pad(large, 40)
     slopes = np.hypot(*np.gradient(cv2.GaussianBlur(large, (0, 0), 2)))
     wide = 2 * large.sum() / slopes.sum() / 10  # of a long stroke: two edges, one area
-    change = 10 * (np.clip(wide, *PEN) - wide)
+    aim = np.clip(wide, *PEN)
+    change = 10 * (aim - wide) * FIT / (FIT - aim)  # the digit grows or shrinks, then is fitted
     if abs(change) < 1:
         return ink
     ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * [2 * round(abs(change) / 2) + 1])

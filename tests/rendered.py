@@ -13,10 +13,15 @@ STROKES = {
     2: [[(0.2, 0.25), (0.45, 0.05), (0.75, 0.25), (0.6, 0.55), (0.2, 0.95), (0.8, 0.93)]],
     3: [[(0.2, 0.1), (0.65, 0.1), (0.45, 0.45), (0.75, 0.7), (0.5, 0.95), (0.2, 0.85)]],
     4: [[(0.4, 0.05), (0.2, 0.6), (0.8, 0.55)], [(0.65, 0.3), (0.6, 0.95)]],
-    5: [[(0.3, 0.08), (0.25, 0.45), (0.65, 0.5), (0.6, 0.9), (0.2, 0.92)], [(0.38, 0.03), (0.8, 0.0)]],
+    5: [
+        [(0.3, 0.08), (0.25, 0.45), (0.65, 0.5), (0.6, 0.9), (0.2, 0.92)],
+        [(0.38, 0.03), (0.8, 0.0)],
+    ],
     6: [[(0.65, 0.05), (0.3, 0.4), (0.25, 0.85), (0.6, 0.95), (0.7, 0.65), (0.28, 0.65)]],
     7: [[(0.2, 0.1), (0.8, 0.1), (0.4, 0.95)]],
-    8: [[(0.7, 0.15), (0.35, 0.1), (0.3, 0.35), (0.7, 0.7), (0.5, 0.95), (0.27, 0.75), (0.7, 0.15)]],
+    8: [
+        [(0.7, 0.15), (0.35, 0.1), (0.3, 0.35), (0.7, 0.7), (0.5, 0.95), (0.27, 0.75), (0.7, 0.15)]
+    ],
     9: [[(0.7, 0.3), (0.4, 0.45), (0.3, 0.2), (0.6, 0.05), (0.7, 0.3), (0.6, 0.95)]],
 }
 
@@ -65,15 +70,17 @@ def photo(ink: np.ndarray, generator, noise: float = 8, turned: float = 0.0) -> 
     grain = cv2.resize(generator.normal(0, 0.02, (height // 4, width // 4)), (width, height))
     picture *= (light(height, width, generator) * (1 + grain))[..., None]
     picture = cv2.GaussianBlur(255 * picture, (0, 0), generator.uniform(0.5, 1.2) * height / 600)
-    picture += generator.normal(0, noise, (height, width, 1)) + generator.normal(0, 3, picture.shape)
+    picture += generator.normal(0, noise, (height, width, 1)) + generator.normal(
+        0, 3, picture.shape
+    )
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(generator.integers(60, 95))]
     encoded = cv2.imencode(".jpg", picture.clip(0, 255).astype(np.uint8), quality)[1]
     return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
 
 
 def light(height: int, width: int, generator) -> np.ndarray:
-    """Return uneven light: a slope from bright to dim, and the shadow of a hand with a soft edge."""
-    rows, columns = np.mgrid[0:1 : height * 1j, 0:1 : width * 1j]
+    """Return uneven light: from bright to dim, and a shadow with a soft edge."""
+    rows, columns = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     angle = generator.uniform(0, 2 * np.pi)
     along = np.cos(angle) * (columns - 0.5) + np.sin(angle) * (rows - 0.5)
     slope = 0.8 + generator.uniform(0.1, 0.4) * along
