@@ -1,0 +1,590 @@
+"""Your own digits in MNIST's form: from strokes, a drawing, a photo or a scan.
+
+MNIST was made like this: the ink of a digit was fitted into 20 x 20 pixels without changing its
+shape, in shades of grey, and moved by whole pixels until its centre of mass lay in the middle of
+28 x 28. A network that learned from such images expects them.
+
+>>> seven = draw_strokes([[(60, 60), (220, 60), (120, 240)]])
+>>> to_mnist(seven).shape
+(28, 28)
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+STEPS = ("colour", "light", "sign", "lines", "specks", "pen", "fit", "shape", "grey", "centre")
+SIDE = 28  # of MNIST's images
+FIT = 20  # longer side of the ink in them
+MIDDLE = 14  # index of the row and the column where the centre of mass belongs
+PEN = (2.0, 3.2)  # pixels; half of the strokes of MNIST are 2.1 to 2.8 wide
+EDGE = 0.5  # ink from here on counts when the size is taken
+WORK = 1600  # larger images are reduced to this longer side first
+FAINTEST = 0.08  # contrast of the faintest ink that is read, where 1 is black on white
+FILE_LIMIT = 100_000_000  # bytes
+PIXEL_LIMIT = 25_000_000  # pixels decoded at most; a larger JPEG is decoded reduced
+TOO_LARGE = "has too many pixels: save it smaller, as JPEG of 4,000 x 3,000 for example"
+ADVICE = "write one digit with a dark pen on light paper, large, and in even light"
+
+
+# --- Public: from an image to 28 x 28 ------------------------------------------------------------
+
+
+def to_mnist(image: np.ndarray, without: tuple[str, ...] = ()) -> np.ndarray:
+    """Bring a picture of one digit into MNIST's form: white ink on black, 28 x 28.
+
+    Parameters
+    ----------
+    image : uint8 (height, width), grey, or (height, width, 3), colour, or (height, width, 4),
+        colour and alpha; or bool (height, width). Dark ink on light, or light ink on dark.
+    without : names of ``STEPS`` to leave out, to see what each of them is good for
+
+    Returns
+    -------
+    uint8 (28, 28) in 0..255
+
+    Raises
+    ------
+    ValueError
+        If there is no ink, or the array is no picture. The message says what to do.
+    """
+    ink, mask = _ink(image, without)
+    pieces = _pieces(mask, "specks" not in without)
+    digit = _near_largest(pieces) if "specks" not in without else pieces > 0
+    return _fit(_only(ink, digit, _box(digit)), without)
+
+
+def find_digits(page: np.ndarray, without: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """Find all digits on a page, in reading order: rows from top to bottom, each left to right.
+
+    Parameters
+    ----------
+    page : a picture as for ``to_mnist``
+    without : names of ``STEPS`` to leave out
+
+    Returns
+    -------
+    boxes : int (n, 4), a line (left, top, width, height) for each digit, in pixels of the page
+    images : uint8 (n, 28, 28), the digits in MNIST's form
+
+    Raises
+    ------
+    ValueError
+        If there is no ink, or the array is no picture. The message says what to do.
+    """
+    ink, mask = _ink(page, without)
+    digits = _join(_pieces(mask, "specks" not in without))
+    boxes = _boxes(digits)
+    order = _reading_order(boxes)
+    images = np.array(
+        [_fit(_only(ink, digits == 1 + place, boxes[place]), without) for place in order]
+    )
+    scale = max(page.shape[:2]) / max(ink.shape)
+    return np.round(boxes[order] * scale).astype(int), images
+
+
+def draw_strokes(strokes, size: int = 280, width: float = 20) -> np.ndarray:
+    """Draw strokes as a pen does, white on black.
+
+    Parameters
+    ----------
+    strokes : list of strokes, each a list of points (x, y) in pixels, from the top left corner
+    size : side of the bitmap in pixels
+    width : pen width in pixels
+
+    Returns
+    -------
+    uint8 (size, size) in 0..255
+
+    Raises
+    ------
+    ValueError
+        If a stroke is no list of points, or size or width is not positive.
+    """
+    cv2 = _opencv()
+    if not (0 < size <= 4096 and 0 < width <= size):
+        raise ValueError(f"size {size} and width {width}: use 0 < width <= size <= 4096")
+    bitmap = np.zeros((4 * size, 4 * size), np.uint8)  # four times too large: smooth edges
+    if not isinstance(strokes, list | tuple | np.ndarray):
+        raise ValueError(f"strokes must be a list of strokes, not {type(strokes).__name__}")
+    for number, stroke in enumerate(strokes):
+        points = _points(stroke, number, size)
+        thick = max(1, round(4 * width))
+        if len(points) == 1:
+            cv2.circle(bitmap, points[0].tolist(), thick // 2, 255, -1)
+        cv2.polylines(bitmap, [points], False, 255, thick)
+    return cv2.resize(bitmap, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def read_image(file: str | os.PathLike | bytes) -> np.ndarray:
+    """Read a PNG, JPEG, WebP, BMP or TIFF file, large photos reduced, upright as they were taken.
+
+    Parameters
+    ----------
+    file : its path, or its bytes
+
+    Returns
+    -------
+    uint8 (height, width, 3), red, green, blue; with a fourth value, alpha, where the file has it
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, no image, or too large. The message says what to do.
+    """
+    cv2 = _opencv()
+    name, content = _content(file)
+    pixels, kind, alpha = _size(name, content)
+    flags = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR
+    for power in (2, 4, 8):
+        if kind == "JPEG" and pixels > PIXEL_LIMIT:
+            flags, pixels = getattr(cv2, f"IMREAD_REDUCED_COLOR_{power}"), pixels / 4
+    if pixels > PIXEL_LIMIT:
+        raise ValueError(f"{name} {TOO_LARGE}")
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ValueError(f"{name} is damaged, its pixels cannot be decoded: take or save it again")
+    return _eight_bits(cv2, image)
+
+
+# --- Reading -------------------------------------------------------------------------------------
+
+
+def _opencv():
+    try:
+        import cv2
+    except ImportError as error:
+        raise ImportError(f'OpenCV is missing ({error}): pip install "mnist_edu[ink]"') from None
+    return cv2
+
+
+def _content(file: str | os.PathLike | bytes) -> tuple[str, bytes]:
+    """Return the name of a file, for messages, and its bytes."""
+    if isinstance(file, bytes | bytearray | memoryview):
+        name, size = "the image", len(file)
+    else:
+        name, path = Path(file).name, Path(file)
+        if not path.is_file():
+            raise ValueError(f"there is no file {file}: look at its name and folder")
+        size = path.stat().st_size
+    if size > FILE_LIMIT:
+        raise ValueError(f"{name} {TOO_LARGE}")
+    return name, bytes(file) if name == "the image" else path.read_bytes()
+
+
+def _size(name: str, content: bytes) -> tuple[float, str, bool]:
+    """Return number of pixels, format, and whether there is alpha; nothing is decoded for it."""
+    import io
+    import warnings
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+            alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+            return image.width * image.height, image.format, alpha
+    except Image.DecompressionBombError:
+        raise ValueError(f"{name} {TOO_LARGE}") from None
+    except (OSError, ValueError, SyntaxError):
+        raise ValueError(f"{name} is no image that can be read here: use PNG or JPEG") from None
+
+
+def _eight_bits(cv2, image: np.ndarray) -> np.ndarray:
+    """Return red, green, blue (and alpha) in 0..255 from OpenCV's order and depth."""
+    if image.dtype == np.uint16:
+        image = (image // 257).astype(np.uint8)
+    if image.ndim == 2:
+        return np.repeat(image[..., None], 3, axis=2)
+    return image[..., [2, 1, 0, 3][: image.shape[2]]]
+
+
+def _points(stroke, number: int, size: int) -> np.ndarray:
+    """Return the points of a stroke in the bitmap that is four times too large."""
+    try:
+        points = np.asarray(stroke, float).reshape(-1, 2)
+    except (TypeError, ValueError):
+        points = np.full((1, 2), np.nan)
+    if not len(points) or not np.isfinite(points).all():
+        raise ValueError(f"stroke {number} is no list of points: use [(x, y), (x, y), ...]")
+    return np.round(4 * points.clip(-size, 2 * size)).astype(np.int32)
+
+
+# --- Which pixels are ink? -----------------------------------------------------------------------
+
+
+def _ink(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much ink each pixel holds, float32 in 0..1, and where strokes are, bool."""
+    if unknown := set(without) - set(STEPS):
+        raise ValueError(f"no step is called {min(unknown)!r}: use one of {', '.join(STEPS)}")
+    grey = _grey(_opaque(_reduced(_checked(image))), "colour" not in without)
+    difference = _difference(grey, without)
+    difference -= np.median(difference)
+    noise = 1.5 * float(np.median(np.abs(difference)))
+    strong = difference[difference > max(FAINTEST, 6 * noise)]
+    if len(strong) < 5:
+        raise ValueError(f"no ink was found, the picture is all of one shade: {ADVICE}")
+    full = np.percentile(strong, 95)
+    ink = ((difference - 2 * noise) / (full - 2 * noise)).clip(0, 1)
+    mask = ink > 0.5
+    if "lines" not in without:
+        mask = _without_lines(mask, ink > 0.25)
+    if mask.mean() > 0.7:
+        raise ValueError(f"almost everything is ink, and no digit can be seen: {ADVICE}")
+    return ink, mask
+
+
+def _checked(image: np.ndarray) -> np.ndarray:
+    """Return uint8 (height, width, channels)."""
+    image = np.asarray(image)
+    if image.dtype == bool:
+        image = image.astype(np.uint8) * 255
+    if image.dtype != np.uint8:
+        raise ValueError(
+            f"a picture must be uint8 in 0..255, not {image.dtype}: "
+            "convert it, for example (255 * image).astype('uint8') if it is in 0..1"
+        )
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
+        raise ValueError(
+            f"a picture must have the shape (height, width), (height, width, 3) or "
+            f"(height, width, 4), not {image.shape}: give one picture at a time"
+        )
+    if min(image.shape[:2]) < 8 or max(image.shape[:2]) > 20 * min(image.shape[:2]):
+        height, width = image.shape[:2]
+        raise ValueError(
+            f"a picture of {width} x {height} pixels is too small or too narrow: "
+            "use one of at least 8 x 8, better 100 x 100"
+        )
+    return image
+
+
+def _reduced(image: np.ndarray) -> np.ndarray:
+    cv2 = _opencv()
+    scale = WORK / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return small.reshape(height, width, -1)
+
+
+def _opaque(image: np.ndarray) -> np.ndarray:
+    """Lay a picture with alpha on white, or on black if its ink is light."""
+    if image.shape[2] < 4:
+        return image
+    alpha = image[..., 3:] / np.float32(255)
+    if not alpha.any():
+        raise ValueError(f"the picture is transparent everywhere: {ADVICE}")
+    light = float((image[..., :3] * alpha).sum() / (3 * alpha.sum()))
+    ground = 255 * (light < 128)
+    return (image[..., :3] * alpha + ground * (1 - alpha)).round().astype(np.uint8)
+
+
+def _grey(image: np.ndarray, best: bool) -> np.ndarray:
+    """Return float32 in 0..1: the mixture of the channels in which the picture varies most.
+
+    Red on green can be as light as its ground; so a channel may also count negatively.
+    """
+    if image.shape[2] == 1:
+        return image[..., 0] / np.float32(255)
+    weights = np.full(3, 1 / 3)
+    if best:
+        sample = image[:: 1 + image.shape[0] // 300, :: 1 + image.shape[1] // 300]
+        spread = np.cov(sample.reshape(-1, 3).T)
+        weights = np.linalg.eigh(spread)[1][:, -1]
+        weights *= np.sign(weights.sum() or 1) / np.abs(weights).sum()
+    start = 255 * np.maximum(-weights, 0).sum()
+    return ((image @ weights.astype(np.float32) + start) / 255).astype(np.float32)
+
+
+def _difference(grey: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
+    """Return how far each pixel is from the ground below the ink, ink positive.
+
+    A shadow makes ink and paper darker in the same proportion; so dark ink is what is missing in
+    parts of the ground.
+    """
+    cv2 = _opencv()
+    if max(grey.shape) > 400:  # the noise of a camera
+        grey = cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 1000)
+    ground, dark_ink = _ground(grey)
+    if "light" in without:
+        ground = np.full_like(grey, np.median(grey))
+    if dark_ink or "sign" in without:
+        return (ground - grey) / np.maximum(ground, 0.2)
+    return grey - ground
+
+
+def _ground(grey: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return the ground below the ink, and whether the ink is dark.
+
+    Strokes are narrow: in a window wider than a pen some pixel shows the ground. For dark ink that
+    is the lightest (closing), for light ink the darkest (opening). The wrong one of the two takes
+    more for ink than there is, and leaves blots where digits were, so the ground is less even.
+    """
+    cv2 = _opencv()
+    height, width = grey.shape
+    scale = min(1.0, 200 / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    reach = max(size) // 3
+    light = _swept(small, cv2.MORPH_CLOSE, reach)
+    dark = _swept(small, cv2.MORPH_OPEN, reach)
+    if_dark_ink = (0.001 + (light - small).mean()) * _unevenness(light)
+    if_light_ink = (0.001 + (small - dark).mean()) * _unevenness(dark)
+    dark_ink = bool(if_dark_ink <= if_light_ink)
+    ground = cv2.blur(light if dark_ink else dark, (5, 5))
+    return cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR), dark_ink
+
+
+def _unevenness(ground: np.ndarray) -> float:
+    return 1e-6 + float(sum(np.abs(np.diff(ground, axis=axis)).mean() for axis in (0, 1)))
+
+
+def _swept(image: np.ndarray, operation: int, reach: int) -> np.ndarray:
+    """Return an image after a morphological operation, as if it went on beyond its edges."""
+    cv2 = _opencv()
+    framed = cv2.copyMakeBorder(image, *4 * [reach], cv2.BORDER_REPLICATE)
+    swept = cv2.morphologyEx(framed, operation, np.ones((reach, reach), np.uint8))
+    return swept[reach:-reach, reach:-reach]
+
+
+def _without_lines(mask: np.ndarray, faint: np.ndarray) -> np.ndarray:
+    """Remove the lines of lined or squared paper, and mend the strokes that crossed them."""
+    across = _rules(faint)
+    down = _rules(faint.T).T
+    if not (across.any() or down.any()):
+        return mask
+    cv2 = _opencv()
+    rest = (mask & ~across & ~down).astype(np.uint8)
+    if rest.sum() < 0.1 * mask.sum():  # nothing else is there: the "line" is a digit 1
+        return mask
+    reach = 2 * (max(mask.shape) // 200) + 3
+    mended = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((reach, 1), np.uint8)) * across
+    mended |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8)) * down
+    return (rest | mended).astype(bool) & mask
+
+
+def _rules(mask: np.ndarray) -> np.ndarray:
+    """Return where thin lines run from edge to edge, at most 6 degrees from level, bool."""
+    cv2 = _opencv()
+    image, found = mask.astype(np.uint8), np.zeros(mask.shape, np.uint8)
+    scale = min(1.0, 200 / max(mask.shape))
+    size = (max(20, round(mask.shape[1] * scale)), max(20, round(mask.shape[0] * scale)))
+    small = (cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.1).astype(
+        np.uint8
+    )
+    for slope in np.linspace(-0.1, 0.1, 41):  # first coarsely, then exactly where it is worth it
+        if not _level_lines(small, slope).any():
+            continue
+        for exact in slope + np.linspace(-0.005, 0.005, 5):
+            lines = np.repeat(_level_lines(image, exact)[:, None], mask.shape[1], axis=1)
+            found |= _sheared(lines.astype(np.uint8), -exact)
+    return cv2.dilate(found, np.ones((3, 1), np.uint8)).astype(bool)
+
+
+def _level_lines(image: np.ndarray, slope: float) -> np.ndarray:
+    """Tell for each row of the sheared image whether it is part of a thin line, bool (height,)."""
+    cv2 = _opencv()
+    height, width = image.shape
+    level = _sheared(image, slope)
+    beyond = np.abs(slope) * width / 2 - np.minimum(np.arange(height), np.arange(height)[::-1])
+    inside = width - (beyond.clip(0) / max(abs(slope), 1e-9))  # pixels of the row in the image
+    inked = cv2.reduce(level, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
+    rows = (inked > 0.75 * inside) & (inside > 0.15 * width)
+    column = rows[:, None].astype(np.uint8)
+    thick = np.ones((3 + height // 60, 1), np.uint8)
+    return rows & (cv2.morphologyEx(column, cv2.MORPH_OPEN, thick) == 0)[:, 0]
+
+
+def _sheared(image: np.ndarray, slope: float) -> np.ndarray:
+    cv2 = _opencv()
+    height, width = image.shape
+    shear = np.float32([[1, 0, 0], [slope, 1, -slope * width / 2]])
+    return cv2.warpAffine(image, shear, (width, height), flags=cv2.INTER_NEAREST)
+
+
+# --- Which ink belongs to which digit? -----------------------------------------------------------
+
+
+def _pieces(mask: np.ndarray, clean: bool) -> np.ndarray:
+    """Number the connected pieces of ink from 1, without specks; int32, 0 elsewhere."""
+    cv2 = _opencv()
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    areas, sizes = stats[1:, cv2.CC_STAT_AREA], stats[1:, 2:4].max(axis=1)
+    keep = np.ones(count - 1, bool)
+    if clean and count > 1:
+        typical = sizes[np.argsort(areas)[-max(1, count // 4) :]].max()
+        keep = (sizes > 0.1 * np.median(sizes[sizes > 0.4 * typical])) & (areas > 3)
+    numbers = np.zeros(count, np.int32)
+    numbers[1:][keep] = 1 + np.arange(keep.sum())
+    if not keep.any():
+        raise ValueError(f"only specks were found, no strokes: {ADVICE}")
+    return numbers[pieces]
+
+
+def _near_largest(pieces: np.ndarray) -> np.ndarray:
+    """Return the largest piece and what lies near it, bool: a digit, and no smudge elsewhere."""
+    boxes = _boxes(pieces)
+    areas = np.bincount(pieces.ravel())[1:]
+    digit = boxes[areas.argmax()]
+    chosen = {int(areas.argmax())}
+    for _ in boxes:
+        reach = 0.3 * digit[2:].max()
+        near = {n for n, box in enumerate(boxes) if _gap(box, digit) < reach} - chosen
+        if not near:
+            break
+        chosen |= near
+        for number in near:
+            digit = _around(digit, boxes[number])
+    return np.isin(pieces, [number + 1 for number in chosen])
+
+
+def _join(pieces: np.ndarray) -> np.ndarray:
+    """Give the pieces of a broken digit one number: close together, and not too large together."""
+    boxes = dict(enumerate(_boxes(pieces), 1))
+    sides = [max(box[2:]) for box in boxes.values()]
+    tall = float(np.percentile([side for side in sides if side > 0.4 * max(sides)], 75))
+    merged = {number: number for number in boxes}
+    while pair := _closest(boxes, tall):
+        keep, gone = pair
+        boxes[keep] = _around(boxes[keep], boxes.pop(gone))
+        merged = {old: keep if new == gone else new for old, new in merged.items()}
+    digits = [number for number, box in boxes.items() if box[3] > 0.35 * tall]
+    numbers = {new: 1 + place for place, new in enumerate(digits)}
+    table = [0, *(numbers.get(merged[number], 0) for number in sorted(merged))]
+    return np.array(table, np.int32)[pieces]
+
+
+def _closest(boxes: dict, tall: float) -> tuple[int, int] | None:
+    """Return two pieces that belong together, the closest ones, or None."""
+    numbers, places = list(boxes), np.array(list(boxes.values()))
+    starts, ends = places[:, :2], places[:, :2] + places[:, 2:]
+    gaps = np.maximum(starts[:, None], starts[None]) - np.minimum(ends[:, None], ends[None])
+    near = np.argwhere((gaps < 0.3 * tall).all(axis=2))
+    pairs = [(one, two) for one, two in near if one < two]
+    pairs = [pair for pair in pairs if _fits(*places[list(pair)], tall)]
+    if not pairs:
+        return None
+    one, two = min(pairs, key=lambda pair: _gap(*places[list(pair)]))
+    return numbers[one], numbers[two]
+
+
+def _fits(a: np.ndarray, b: np.ndarray, tall: float) -> bool:
+    """Tell whether two pieces together look like one digit: one above another, or a small part."""
+    both = _around(a, b)
+    above = a[2] + b[2] - both[2] > 0.3 * min(a[2], b[2])
+    small = min(max(a[2:]), max(b[2:])) < 0.7 * tall and _gap(a, b) < 0.15 * tall
+    return max(both[2:]) < 1.4 * tall and (above or small)
+
+
+def _gap(a: np.ndarray, b: np.ndarray) -> float:
+    both = _around(a, b)
+    return float(np.hypot(*np.maximum(both[2:] - a[2:] - b[2:], 0)))
+
+
+def _around(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    start, end = np.minimum(a[:2], b[:2]), np.maximum(a[:2] + a[2:], b[:2] + b[2:])
+    return np.concatenate([start, end - start])
+
+
+def _box(mask: np.ndarray) -> np.ndarray:
+    """Return left, top, width, height of what is True."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, left = rows[0], columns[0]
+    return np.array([left, top, columns[-1] - left + 1, rows[-1] - top + 1])
+
+
+def _boxes(pieces: np.ndarray) -> np.ndarray:
+    """Return left, top, width, height of each numbered piece, int (n, 4)."""
+    rows, columns = np.nonzero(pieces)
+    starts = np.full((pieces.max() + 1, 2), max(pieces.shape))
+    ends = np.zeros_like(starts)
+    for axis, values in enumerate((columns, rows)):
+        np.minimum.at(starts[:, axis], pieces[rows, columns], values)
+        np.maximum.at(ends[:, axis], pieces[rows, columns], values + 1)
+    return np.hstack([starts, ends - starts])[1:]
+
+
+def _reading_order(boxes: np.ndarray) -> np.ndarray:
+    """Return the places of the boxes as one reads them, also on a page that is tilted a little.
+
+    The page is turned so that the rows, seen from the side, cover as little as possible.
+    """
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    half = 0.3 * np.median(boxes[:, 3])
+    best = (np.inf, None)
+    for slope in sorted(np.linspace(-0.2, 0.2, 161), key=abs):
+        heights = centres[:, 1] - slope * centres[:, 0]
+        gaps = np.diff(np.sort(heights))
+        covered = np.minimum(gaps, 2 * half).sum()
+        if covered < best[0] - 1e-6:
+            best = (covered, heights)
+    order = np.argsort(best[1], kind="stable")
+    rows = np.cumsum(np.diff(best[1][order], prepend=best[1][order[0]]) > half)
+    return order[np.lexsort((centres[order, 0], rows))]
+
+
+# --- Into MNIST's form ---------------------------------------------------------------------------
+
+
+def _only(ink: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return the ink of one digit, with its soft edges, cut out with a margin of 2 pixels."""
+    cv2 = _opencv()
+    left, top, width, height = box
+    frame = np.pad(mask[top : top + height, left : left + width], 2).astype(np.uint8)
+    around = np.pad(ink, 2)[top : top + height + 4, left : left + width + 4]
+    return around * cv2.dilate(frame, np.ones((3, 3), np.uint8))
+
+
+def _fit(ink: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
+    """Return ink float32 (height, width) in MNIST's form."""
+    if "pen" not in without:
+        ink = _even_pen(ink)
+    small = _resized(ink, without)
+    rows, columns = np.indices(small.shape)
+    middle = np.array([(rows * small).sum(), (columns * small).sum()]) / small.sum()
+    if "centre" in without:
+        middle = np.array(small.shape) / 2
+    shift = np.round(MIDDLE - middle - 0.001).astype(int)  # half a pixel goes to the top left
+    top, left = np.clip(shift, 0, SIDE - len(small))
+    result = np.zeros((SIDE, SIDE), np.uint8)
+    place = result[top : top + len(small), left : left + len(small)]
+    place[:] = np.round(255 * small / small.max())
+    return result
+
+
+def _resized(ink: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
+    """Cut a square around the ink, and make it 20 x 20."""
+    cv2 = _opencv()
+    left, top, width, height = _box(ink > EDGE)
+    longer, side = max(width, height), SIDE if "fit" in without else FIT
+    if "shape" in without:
+        square = ink[top : top + height, left : left + width]
+    else:
+        left, top = left - (longer - width) // 2 + longer, top - (longer - height) // 2 + longer
+        square = np.pad(ink, longer)[top : top + longer, left : left + longer]
+    how = cv2.INTER_AREA if side < longer else cv2.INTER_LINEAR
+    how = cv2.INTER_NEAREST if "grey" in without else how
+    return cv2.resize(np.ascontiguousarray(square), (side, side), interpolation=how)
+
+
+def _even_pen(ink: np.ndarray) -> np.ndarray:
+    """Bring strokes that are much thinner or thicker than MNIST's to the nearest usual width."""
+    cv2 = _opencv()
+    scale = 10 * FIT / max(_box(ink > 0.5)[2:])
+    size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
+    large = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    large = np.pad(large, 40)
+    slopes = np.hypot(*np.gradient(cv2.GaussianBlur(large, (0, 0), 2)))
+    wide = 2 * large.sum() / slopes.sum() / 10  # of a long stroke: two edges, one area
+    aim = np.clip(wide, *PEN)
+    change = 10 * (aim - wide) * FIT / (FIT - aim)  # the digit grows or shrinks, then is fitted
+    if abs(change) < 1:
+        return ink
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * [2 * round(abs(change) / 2) + 1])
+    return cv2.dilate(large, ball) if change > 0 else cv2.erode(large, ball)

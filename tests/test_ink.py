@@ -1,0 +1,377 @@
+"""Drawings, photos and pages become what MNIST holds."""
+
+import io
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+cv2 = pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
+
+import rendered  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from mnist_edu import ink  # noqa: E402
+
+PADS = {digit: ink.draw_strokes(rendered.strokes(digit)) for digit in range(10)}
+CLEAN = {digit: ink.to_mnist(pad) for digit, pad in PADS.items()}
+
+
+def likeness(one, other) -> float:
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
+def read(image) -> int:
+    """Return the digit whose clean image is most like this one, moved by at most a pixel."""
+    moves = [np.roll(image, (a, b), (0, 1)) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+    return max(CLEAN, key=lambda digit: max(likeness(CLEAN[digit], moved) for moved in moves))
+
+
+def centre(image) -> np.ndarray:
+    return (np.indices(image.shape) * image).sum(axis=(1, 2)) / image.sum()
+
+
+# --- MNIST's form --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("digit", PADS)
+def test_ink_is_20_long_and_its_centre_of_mass_in_the_middle(digit):
+    image = CLEAN[digit]
+    assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() == 255
+    rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    assert np.abs(centre(image) - 14).max() <= 0.51
+    assert len(np.unique(image)) > 8  # shades of grey at the edges
+
+
+def test_shape_and_place_are_those_computed_by_hand():
+    image = np.zeros((300, 400), np.uint8)
+    image[50:250, 30:70] = 255  # 200 high, 40 wide: 20 x 4 in MNIST's form
+    expected = np.zeros((28, 28), np.uint8)
+    expected[4:24, 12:16] = 255  # centre of mass at (13.5, 13.5), half a pixel from (14, 14)
+    assert (ink.to_mnist(image, without=("pen",)) == expected).all()
+
+
+def test_centre_of_mass_and_not_of_the_box_is_moved():
+    heavy_top = np.zeros((280, 280), np.uint8)
+    heavy_top[40:240, 130:150] = 255
+    heavy_top[40:70, 80:200] = 255
+    image = ink.to_mnist(heavy_top)
+    rows = np.flatnonzero(image.any(axis=1))
+    assert rows[0] > 4 and abs(centre(image)[0] - 14) <= 0.51
+
+
+def test_top_stays_top_and_left_stays_left():
+    corner = [[(60, 40), (60, 240), (200, 240)]]  # an L
+    image = ink.to_mnist(ink.draw_strokes(corner)).astype(int)
+    ys, xs = np.nonzero(image)
+    assert image[:, xs.min() : xs.min() + 3].sum() > 3 * image[:, xs.max() - 2 : xs.max() + 1].sum()
+    assert image[ys.max() - 2 : ys.max() + 1].sum() > 3 * image[ys.min() : ys.min() + 3].sum()
+
+
+def test_digit_in_mnist_form_stays_as_it_is():
+    for digit in CLEAN:
+        assert likeness(ink.to_mnist(CLEAN[digit]), CLEAN[digit]) > 0.97
+
+
+@pytest.mark.parametrize("width", [4, 50])
+def test_thin_and_thick_pens_come_near_mnist_width(width):
+    drawing = ink.draw_strokes(rendered.strokes(7), width=width)
+    amounts = [ink.to_mnist(drawing, without=w).sum() / CLEAN[7].sum() for w in ((), ("pen",))]
+    assert abs(amounts[0] - 1) < 0.7 * abs(amounts[1] - 1)
+
+
+# --- Any drawing ---------------------------------------------------------------------------------
+
+
+def painted(digit, pen, ground):
+    share = PADS[digit][..., None] / 255
+    return np.round(share * np.array(pen) + (1 - share) * np.array(ground)).astype(np.uint8)
+
+
+COLOURS = {
+    "black on white": ((0, 0, 0), (255, 255, 255)),
+    "white on black": ((255, 255, 255), (0, 0, 0)),
+    "red on green, equally light": ((200, 60, 60), (60, 200, 60)),
+    "blue on white": ((30, 30, 160), (250, 250, 250)),
+    "yellow on blue": ((250, 230, 40), (10, 20, 90)),
+    "pale grey on white": ((200, 200, 200), (255, 255, 255)),
+}
+
+
+@pytest.mark.parametrize("name", COLOURS)
+@pytest.mark.parametrize("digit", [4, 5, 8])
+def test_colours_do_not_matter(name, digit):
+    assert likeness(ink.to_mnist(painted(digit, *COLOURS[name])), CLEAN[digit]) > 0.97
+
+
+def test_grey_bool_alpha_and_colour_agree():
+    pad = PADS[5]
+    flat = np.zeros((280, 280, 3), np.uint8)
+    same = [255 - pad, pad[..., None], pad > 127, np.dstack([flat, pad]), np.dstack([~flat, pad])]
+    for form in same:
+        assert likeness(ink.to_mnist(form), CLEAN[5]) > 0.97
+
+
+@pytest.mark.parametrize("shape", [(56, 56), (280, 400), (700, 1000), (3000, 1700)])
+def test_size_of_the_picture_and_place_in_it_do_not_matter(shape):
+    side = int(0.9 * min(shape))
+    sheet = np.zeros(shape, np.uint8)
+    sheet[-side:, -side:] = cv2.resize(PADS[2], (side, side), interpolation=cv2.INTER_AREA)
+    assert likeness(ink.to_mnist(sheet), CLEAN[2]) > 0.95
+
+
+@pytest.mark.parametrize("left", [3, 40, 150])
+@pytest.mark.parametrize("light", [False, True])
+def test_plain_bar_is_ink_and_not_ground(left, light):
+    drawing = np.zeros((300, 400), np.uint8)
+    drawing[50:250, left : left + 40] = 255
+    image = ink.to_mnist(drawing if light else 255 - drawing)
+    assert (image[8:20, 12:15] > 200).all()
+
+
+def test_ink_that_touches_the_edge_is_read():
+    tight = PADS[2][25:-25, 50:-50]
+    assert read(ink.to_mnist(tight)) == 2
+
+
+def test_smudge_far_away_does_not_shift_the_digit():
+    smudged = PADS[3].copy()
+    smudged[5:11, 5:11] = 255
+    assert likeness(ink.to_mnist(smudged), CLEAN[3]) > 0.97
+
+
+def test_hat_of_a_five_stays_with_it():
+    hat = np.flatnonzero(CLEAN[5].any(axis=1))[:3]
+    apart = ink.draw_strokes(rendered.strokes(5), width=12)
+    count = cv2.connectedComponents((apart > 127).astype(np.uint8))[0] - 1
+    assert count == 2  # the drawing does have two parts
+    assert ink.to_mnist(apart)[hat, 14:].max() > 200
+    boxes, images = ink.find_digits(apart)
+    assert len(boxes) == 1 and (images[0] == ink.to_mnist(apart)).all()
+
+
+# --- Photos --------------------------------------------------------------------------------------
+
+
+def photographed(digit, seed, squares=0.0, turned=0.02):
+    generator = np.random.default_rng(seed)
+    large = cv2.resize(PADS[digit], (420, 420)) / 255
+    sheet = rendered.placed(large, 600, 800, generator)
+    if squares:
+        sheet = rendered.ruled(sheet, 40, squares, squared=True, tilt=0.02)
+    return rendered.photo(sheet, generator, turned=turned)
+
+
+@pytest.mark.parametrize("digit", PADS)
+def test_photo_with_shadow_noise_and_perspective_is_read(digit):
+    image = ink.to_mnist(photographed(digit, seed=digit))
+    assert read(image) == digit
+    assert (image == 0).mean() > 0.5  # and no paper is left
+
+
+@pytest.mark.parametrize("strength", [0.4, 0.8])
+@pytest.mark.parametrize("digit", [0, 3, 5, 7])
+def test_squared_paper_is_not_ink(digit, strength):
+    assert read(ink.to_mnist(photographed(digit, digit, squares=strength))) == digit
+
+
+def test_stroke_that_crosses_lines_is_mended():
+    sheet = rendered.ruled(np.pad(PADS[0] / 255, 100), 60, 1.0)
+    drawing = np.round(255 * (1 - sheet)).astype(np.uint8)
+    assert likeness(ink.to_mnist(drawing), CLEAN[0]) > 0.998  # 0.996 with gaps
+    assert likeness(ink.to_mnist(drawing, without=("lines",)), CLEAN[0]) < 0.7
+
+
+def test_one_that_fills_the_picture_is_no_line_of_the_paper():
+    tall = np.zeros((280, 280), np.uint8)
+    tall[:, 138:142] = 255
+    rows = np.flatnonzero(ink.to_mnist(tall).any(axis=1))
+    assert len(rows) == 20
+
+
+# --- Pages ---------------------------------------------------------------------------------------
+
+
+def written(seed, tilt, count=23):
+    generator = np.random.default_rng(seed)
+    digits = generator.integers(0, 10, count)
+    sheet, centres = rendered.page([CLEAN[d] for d in digits], generator, tilt, per_row=6)
+    return digits, sheet, centres, generator
+
+
+@pytest.mark.parametrize("tilt", [-5, 0, 5])
+@pytest.mark.parametrize("on_photo", [False, True])
+def test_page_is_read_row_by_row_from_left_to_right(tilt, on_photo):
+    digits, sheet, centres, generator = written(3, tilt)
+    page = (rendered.photo if on_photo else rendered.coloured)(sheet, generator)
+    boxes, images = ink.find_digits(page)
+    assert boxes.shape == (23, 4) and images.shape == (23, 28, 28) and images.dtype == np.uint8
+    middles = boxes[:, :2] + boxes[:, 2:] / 2
+    assert np.abs(middles - centres).max() < 30
+    if not tilt:
+        assert [read(image) for image in images] == digits.tolist()
+
+
+def test_boxes_fit_the_ink_in_pixels_of_a_large_page():
+    page = np.full((3000, 2400), 255, np.uint8)
+    page[300:700, 500:540] = page[1500:1900, 900:960] = 0
+    boxes, _ = ink.find_digits(page)
+    assert np.abs(boxes - [[500, 300, 40, 400], [900, 1500, 60, 400]]).max() <= 4
+
+
+def test_reading_order_on_a_page_that_is_tilted():
+    columns, rows = np.meshgrid(np.arange(8) * 100, np.arange(5) * 90)
+    boxes = np.stack([columns, rows + 0.12 * columns, 0 * rows + 40, 0 * rows + 60], axis=-1)
+    boxes = boxes.reshape(-1, 4)
+    mixed = np.random.default_rng(0).permutation(40)
+    assert (mixed[ink._reading_order(boxes[mixed])] == np.arange(40)).all()
+
+
+def test_single_digit_is_a_page_too():
+    boxes, images = ink.find_digits(PADS[8])
+    assert len(boxes) == 1 and (images[0] == CLEAN[8]).all()
+
+
+# --- What cannot be read -------------------------------------------------------------------------
+
+FAULTS = {
+    "no ink": np.zeros((280, 280), np.uint8),
+    "of one shade": np.full((280, 280, 3), 255, np.uint8),
+    "dark pen": np.tile(np.linspace(0, 255, 300).astype(np.uint8), (300, 1)),
+    "transparent everywhere": np.zeros((28, 28, 4), np.uint8),
+    "not float64": np.zeros((28, 28)),
+    "uint8 in 0..255": None,
+    r"not \(784,\)": np.zeros(784, np.uint8),
+    r"one picture at a time": np.zeros((5, 28, 28), np.uint8),
+    "3 x 2 pixels is too small": np.zeros((2, 3), np.uint8),
+    "0 x 0": np.zeros((0, 0), np.uint8),
+}
+
+
+@pytest.mark.parametrize("message", FAULTS)
+@pytest.mark.parametrize("function", [ink.to_mnist, ink.find_digits])
+def test_message_names_the_cause(message, function):
+    with pytest.raises(ValueError, match=message):
+        function(FAULTS[message])
+
+
+def test_paper_with_noise_alone_has_no_ink():
+    noise = np.random.default_rng(0).normal(200, 12, (600, 800)).astype(np.uint8)
+    with pytest.raises(ValueError, match="no ink"):
+        ink.to_mnist(noise)
+
+
+def test_unknown_step_is_named():
+    with pytest.raises(ValueError, match="'center': use one of colour, light"):
+        ink.to_mnist(PADS[1], without=("center",))
+
+
+@pytest.mark.parametrize("strokes", [[[1, 2, 3]], [["a"]], [[]], 5, [[(float("nan"), 1)]]])
+def test_strokes_that_are_none_are_refused(strokes):
+    with pytest.raises(ValueError, match="stroke"):
+        ink.draw_strokes(strokes)
+
+
+def test_pen_must_fit_the_pad():
+    with pytest.raises(ValueError, match="width 0"):
+        ink.draw_strokes([], width=0)
+
+
+def test_point_and_line_are_drawn_where_they_are():
+    dot = ink.draw_strokes([[(200, 60)]], width=20)
+    assert dot.shape == (280, 280) and np.allclose(centre(dot), (60, 200), atol=1)
+    line = ink.draw_strokes([[(40, 50), (240, 50)]], width=20)
+    assert np.abs(ink._box(line > 127) - [30, 40, 220, 20]).max() <= 2
+
+
+# --- Files ---------------------------------------------------------------------------------------
+
+
+def encoded(image, kind, **how) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, kind, **how)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
+def test_file_and_its_bytes_are_read(kind, tmp_path):
+    content = encoded(PADS[6], kind)
+    file = tmp_path / "six"
+    file.write_bytes(content)
+    for image in (ink.read_image(file), ink.read_image(str(file)), ink.read_image(content)):
+        assert image.shape == (280, 280, 3) and likeness(image[..., 0], PADS[6]) > 0.99
+
+
+def test_colours_alpha_and_depth_of_a_file_are_kept():
+    red = np.zeros((20, 20, 4), np.uint8) + np.array([200, 50, 10, 99], np.uint8)
+    assert (ink.read_image(encoded(red, "PNG")) == red).all()
+    assert (ink.read_image(encoded(red[..., :3], "PNG")) == red[..., :3]).all()
+    deep = ink.read_image(encoded(PADS[1].astype(np.uint16) * 257, "PNG"))
+    assert (deep[..., 0] == PADS[1]).all()
+
+
+def test_photo_taken_upright_is_read_upright():
+    turned = Image.Exif()
+    turned[0x0112] = 6  # "turn me by a quarter"
+    sideways = np.rot90(PADS[7])
+    image = ink.read_image(encoded(sideways, "JPEG", exif=turned))
+    assert likeness(image[..., 0], PADS[7]) > 0.99
+
+
+def test_photo_of_50_megapixels_is_decoded_reduced():
+    large = encoded(np.full((6000, 8400), 240, np.uint8), "JPEG")
+    assert ink.read_image(large).shape == (3000, 4200, 3)
+
+
+def test_large_png_is_refused_before_it_is_decoded(monkeypatch):
+    large = encoded(np.zeros((6000, 8400), bool), "PNG")
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("was decoded"))
+    with pytest.raises(ValueError, match="too many pixels: save it smaller"):
+        ink.read_image(large)
+
+
+def test_file_that_is_no_image_says_so(tmp_path):
+    with pytest.raises(ValueError, match="no file .*gone.png"):
+        ink.read_image(tmp_path / "gone.png")
+    (tmp_path / "notes.png").write_text("hello")
+    with pytest.raises(ValueError, match="notes.png is no image"):
+        ink.read_image(tmp_path / "notes.png")
+    with pytest.raises(ValueError, match="no image"):
+        ink.read_image(b"")
+    with pytest.raises(ValueError, match="damaged"):
+        ink.read_image(encoded(PADS[1], "PNG")[:200])
+
+
+# --- Speed and dependencies ----------------------------------------------------------------------
+
+
+def fastest(function) -> float:
+    times = []
+    for _ in range(5):
+        start = time.process_time()  # of this process: what else runs does not count
+        function()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def test_pad_takes_less_than_50_ms_and_a_photo_less_than_a_second():
+    large = cv2.resize(photographed(5, seed=5), (4000, 3000))
+    content = cv2.imencode(".jpg", large)[1].tobytes()
+    assert fastest(lambda: ink.to_mnist(PADS[5])) < 0.05
+    assert fastest(lambda: ink.to_mnist(ink.read_image(content))) < 1
+    assert read(ink.to_mnist(ink.read_image(content))) == 5
+
+
+def test_opencv_is_imported_only_where_it_is_used():
+    code = "import sys; from mnist_edu import ink; print('cv2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_missing_opencv_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(ImportError, match=r"mnist_edu\[ink\]"):
+        ink.to_mnist(PADS[1])
