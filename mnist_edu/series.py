@@ -251,6 +251,7 @@ def show_results(rows: list[dict], out: str | os.PathLike) -> None:
 def _cell(row: dict, name: str) -> str:
     if name == "results":
         shown = [(k, v) for k, v in row["results"].items() if not k.startswith("shift_")]
+        shown.sort(key=lambda pair: not pair[0].endswith("test_accuracy"))  # these first
         return ", ".join(f"{key} {value:.4g}" for key, value in shown[:3])
     if name == "seconds":
         return f"{row['seconds']:.0f}"

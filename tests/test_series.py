@@ -68,6 +68,12 @@ def test_unknown_notebook_names_those_there_are(folder, capsys):
     assert "no notebook 77: there are 01" in capsys.readouterr().err
 
 
+def test_table_shows_test_accuracies_first():
+    results = {"gain": 0.1, "shift_0": 0.9, "cost": 3, "cnn_test_accuracy": 0.99, "ece": 0.01}
+    shown = series._cell({"results": results}, "results")
+    assert shown == "cnn_test_accuracy 0.99, gain 0.1, cost 3"
+
+
 def test_embedded_digits_cannot_be_overlooked(folder, capsys):
     notebook(folder, "01_a.ipynb", RECORD)
     rows = series.run(["01"], out="out", origin="embedded digits")
