@@ -66,7 +66,10 @@ def test_stored_outputs_are_found_again(run, path):
 def test_results_lie_in_their_bands(run, path):
     _, results, source = run
     kind = source.replace(" ", "-").lower()
-    band = json.loads((ROOT / "tests/bands" / f"{path.name[:2]}-full-{kind}.json").read_text())
+    file = ROOT / "tests" / "bands" / f"{path.name[:2]}-full-{kind}.json"
+    if source != "MNIST" and not file.exists():
+        pytest.skip("no band of the full lesson on embedded digits yet: make bands measures it")
+    band = json.loads(file.read_text())
     kept = json.loads((results / f"{path.name[:2]}.json").read_text())
     assert kept["source"] == source
     assert authoring.outside(band, kept["results"]) == []
