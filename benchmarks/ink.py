@@ -38,7 +38,7 @@ def reader(digits: data.Dataset):
 
 
 def scaled(images) -> np.ndarray:
-    return np.asarray(images)[..., None] / np.float32(255)
+    return data.add_channel(data.scale(np.asarray(images)))
 
 
 def trained(digits: data.Dataset):

@@ -68,14 +68,19 @@ def _run(arguments: argparse.Namespace) -> int:
     from mnist_edu import series
 
     chosen = series.find(arguments.numbers)
-    print(data.load(arguments.source))
+    digits = data.load(arguments.source)
+    print(digits)
     if not arguments.full:
         print("Quick settings, from notebooks/quick.toml:")
         for number, path in chosen.items():
             quick = series.settings(path, full=False)
             print(f"  {number}:", ", ".join(f"{k} = {v}" for k, v in quick.items()) or "as it is")
     rows = series.run(
-        arguments.numbers, arguments.full, arguments.source, arguments.jobs, arguments.out
+        arguments.numbers,
+        arguments.full,
+        series.SOURCES[digits.source],
+        arguments.jobs,
+        arguments.out,
     )
     series.show_results(rows, arguments.out)
     return int(any(row["state"] != "ok" for row in rows))

@@ -6,12 +6,10 @@
 """
 
 import contextlib
-import functools
 import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +20,6 @@ from mnist_edu.download import FILES, Unavailable
 from mnist_edu.idx import read_idx
 from mnist_edu.show import line, notice
 
-EMBEDDED_FILES = (
-    "embedded-train-images.npy",
-    "embedded-train-labels.npy",
-    "embedded-test-images.npy",
-    "embedded-test-labels.npy",
-)
 SOURCES = ("auto", "mnist", "synthetic")
 PIXELS = 28 * 28
 EMBEDDED = "These are EMBEDDED DIGITS, drawn by the package. They are not MNIST."
@@ -124,18 +116,18 @@ def _split(train, train_labels, test, test_labels, size: int, source: str) -> Da
 
 def _embedded(cache: Path) -> list[np.ndarray]:
     """Return 60,000 and 10,000 embedded digits and their labels, drawn once and kept."""
-    names = [path.replace("-", f"-v{synthetic.VERSION}-", 1) for path in EMBEDDED_FILES]
+    parts = ("train-images", "train-labels", "test-images", "test-labels")
+    paths = [cache / f"embedded-v{synthetic.VERSION}-{part}.npy" for part in parts]
     with contextlib.suppress(Exception):  # missing, or damaged in whatever way: draw anew
-        return [_open(cache / name) for name in names]
+        return [_open(path) for path in paths]
     update, arrays = line(), []
     for n, seed in synthetic.SETS:
-        tell = functools.partial(_tell_drawn, update, n)
+
+        def tell(done: int, n: int = n) -> None:
+            update(f"drawing embedded digits: {done:,} of {n:,}")
+
         arrays += synthetic.make_digits(n, seed, progress=tell)
-    return _keep_all(arrays, [cache / name for name in names])
-
-
-def _tell_drawn(update: Callable[[str], None], n: int, done: int) -> None:
-    update(f"drawing embedded digits: {done:,} of {n:,}")
+    return _keep_all(arrays, paths)
 
 
 def _mnist(cache: Path, folder: str | os.PathLike | None, patient: bool) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ colour-blind readers; lines also differ in dash and marker, right and wrong in m
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -371,7 +371,7 @@ def reliability(bins: Mapping[str, np.ndarray], source: str = "") -> Picture:
     axes = picture.subplots()
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, label="as sure as right")
     told = []
-    for style, (name, rows) in zip(STYLES, bins.items(), strict=False):
+    for style, (name, rows) in zip(_styles(bins, 6), bins.items(), strict=True):
         share, sure, right = np.asarray(rows, float).T
         axes.plot(sure, right, **style | {"marker": "", "linewidth": 1})
         points = {"color": style["color"], "marker": style["marker"], "alpha": 0.8}
@@ -401,7 +401,7 @@ def panels(
     picture = Picture(height=2.9)
     cells = picture.subplots(1, len(charts), sharey=True, squeeze=False)[0]
     names = list(dict.fromkeys(name for _, lines in charts.values() for name in lines))
-    style = dict(zip(names, STYLES, strict=False))
+    style = dict(zip(names, _styles(names), strict=True))
     told = []
     for axes, (x_label, (x, lines)) in zip(cells, charts.items(), strict=True):
         for name, values in lines.items():
@@ -437,7 +437,7 @@ def weights(
     picture, cells = _grid(values.shape[-1], columns, caption=True)
     largest = np.abs(values).max() or 1.0
     for i, axes in enumerate(cells):
-        shown = axes.imshow(values[..., i], cmap="PuOr", vmin=-largest, vmax=largest)
+        shown = _draw_signed(axes, values[..., i], largest)
         axes.set_xlabel(str(names[i]), fontsize=9, labelpad=2)
     picture.colorbar(shown, ax=picture.axes, shrink=0.8, aspect=30).ax.tick_params(labelsize=8)
     sentence = (
@@ -625,10 +625,8 @@ def weight_rows(
 
 def _draw_weight_row(picture: Picture, row, name: str, values: np.ndarray) -> None:
     largest = np.abs(values).max()
-    scale = {"cmap": "PuOr", "vmin": -(largest or 1.0), "vmax": largest or 1.0}
     for axes, image in zip(row, values.T, strict=True):
-        shown = axes.imshow(image.reshape(28, 28), **scale)
-        axes.set(xticks=[], yticks=[])
+        shown = _draw_signed(axes, image.reshape(28, 28), largest or 1.0)
     row[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
     ticks = [-largest, 0, largest] if largest else [0]
     bar = picture.colorbar(shown, ax=list(row), ticks=ticks, aspect=8)
@@ -650,10 +648,8 @@ def heat(
     told = []
     for axes, (name, values) in zip(cells[1:], maps.items(), strict=True):
         values = _squares(np.asarray(values, float)[np.newaxis])[0]
-        largest = np.abs(values).max() or 1.0
-        axes.imshow(values, cmap="PuOr", vmin=-largest, vmax=largest)
+        _draw_signed(axes, values, np.abs(values).max() or 1.0)
         axes.contour(image, levels=[image.max() / 2], colors="black", linewidths=0.7)
-        axes.set(xticks=[], yticks=[])
         axes.set_xlabel(f"{name}, largest {values.max():.2g}", fontsize=9)
         row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
         told.append(
@@ -733,7 +729,7 @@ def _grid(count: int, columns: int, caption: bool) -> tuple[Picture, list]:
     return picture, list(axes[:count])
 
 
-def _styles(lines: Mapping, most: int = 12) -> list[dict]:
+def _styles(lines: Collection, most: int = 12) -> list[dict]:
     """Return a style for each line: colour, dash and mark; from the seventh on with open marks."""
     if not 0 < len(lines) <= most:
         raise ValueError(f"this picture tells 1 to {most} lines apart, not {len(lines)}")
@@ -744,6 +740,12 @@ def _draw_digit(axes, image: np.ndarray) -> None:
     top = 255 if image.dtype == np.uint8 else max(1, image.max())
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=top)
     axes.set(xticks=[], yticks=[])
+
+
+def _draw_signed(axes, values: np.ndarray, reach: float):
+    """Draw (h, w): purple is positive, orange negative, white zero."""
+    axes.set(xticks=[], yticks=[])
+    return axes.imshow(values, cmap="PuOr", vmin=-reach, vmax=reach)
 
 
 def _mark(axes, right: bool, text: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from mnist_edu import data
 from mnist_edu.lesson import RESULTS_MIME
 
+SOURCES = {"MNIST": "mnist", "embedded digits": "synthetic"}  # what asks for each again
 LONGEST_FIRST = ("05", "03", "07", "06")
 QUIET = "c = get_config()\nc.IPKernelApp.capture_fd_output = False\n"
 
@@ -126,7 +127,7 @@ def run(
         raise ValueError(f"jobs must be at least 1, not {jobs}")
     chosen = find(numbers)
     if source == "auto":  # look once, and not once a notebook
-        source = "mnist" if data.load("auto").source == "MNIST" else "synthetic"
+        source = SOURCES[data.load("auto").source]
     plans = {n: settings(p, full, source=source, **parameters) for n, p in chosen.items()}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)

@@ -38,13 +38,13 @@ def line() -> Callable[[str], None]:
     Outside a notebook the first line alone is printed.
     """
     display_id = f"line-{time.time_ns()}-{random.SystemRandom().randrange(10**6)}"
-    shown = []
+    shown = False
 
     def update(text: str) -> None:
+        nonlocal shown
         page = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
-        show(page, display_id, update=bool(shown))
-        shown.append(text)
-        del shown[:-1]
+        show(page, display_id, update=shown)
+        shown = True
 
     return update
 

@@ -256,8 +256,7 @@ def _centre(images: np.ndarray) -> np.ndarray:
     rows = index - down[:, np.newaxis]
     columns = index - right[:, np.newaxis]
     each = np.arange(len(images))[:, np.newaxis, np.newaxis]
-    moved = images[each, rows[:, :, np.newaxis] % 28, columns[:, np.newaxis, :] % 28]
-    return moved
+    return images[each, rows[:, :, np.newaxis] % 28, columns[:, np.newaxis, :] % 28]
 
 
 def _ways() -> dict[int, tuple[np.ndarray, list[Way]]]:
