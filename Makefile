@@ -6,7 +6,7 @@ PYTHON ?= $(FOUND)
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help run run-full test test-full test-lowest test-pythons lab figures bands bench transfer lock clean
+.PHONY: help run run-full test test-full test-lowest test-pythons lab figures bands bench transfer tools lock clean
 
 help:
 	@echo "make run          run the series with quick settings, show results and pictures"
@@ -20,6 +20,7 @@ help:
 	@echo "make bands        measure the bands of trained results (long)"
 	@echo "make bench        measure speeds, each beside what one would do instead"
 	@echo "make transfer     measure how embedded digits stand in for MNIST (long)"
+	@echo "make tools        install the browser and the virtual screen that some tests need (Debian, Ubuntu)"
 	@echo "make lock         fix the versions anew"
 	@echo "make clean        remove what these commands made"
 
@@ -59,6 +60,12 @@ bench: $(READY)
 
 transfer: $(READY)
 	$(BIN)/python benchmarks/transfer.py
+
+# Tests of the drawing pads skip, and say why, where these are missing.
+SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
+tools:
+	$(SUDO) apt-get update --quiet --quiet
+	$(SUDO) apt-get install --yes --quiet --no-install-recommends chromium chromium-driver xvfb xdotool
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv

@@ -99,6 +99,32 @@ def drawing_steps(digits: Sequence[int], seed: int) -> tuple[np.ndarray, list[st
     return np.array(images), names
 
 
+def example_strokes(digit: int, seed: int = 0, size: int = 280) -> list[np.ndarray]:
+    """Return the strokes of one digit as a pen would draw them, for the drawing pads.
+
+    Parameters
+    ----------
+    digit : 0 to 9
+    seed : another one gives another hand
+    size : side in pixels of the square to write in; the digit takes 60 % of it
+
+    Returns
+    -------
+    list of strokes, float (k, 2): points (x, y) in pixels from the top left corner, in the order
+    of writing
+    """
+    if digit not in range(10):
+        raise ValueError(f"{digit} is no digit from 0 to 9")
+    chance = np.random.default_rng([seed, digit])
+    often, ways = WAYS[digit]
+    way = ways[chance.choice(len(ways), p=often)]
+    dots = np.einsum("mp,npc->nmc", way.curve, _points(way, digit, 1, chance))
+    dots = _slant(_bend(dots, chance), digit, chance)[0]
+    low, high = dots.min(0), dots.max(0)
+    dots = (dots - (low + high) / 2) * 0.6 * size / (high - low).max() + size / 2
+    return np.split(np.round(dots, 1), np.flatnonzero(np.diff(way.along) < 0) + 1)
+
+
 def _block(labels: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     images = np.zeros((len(labels), 28, 28), np.uint8)
     for digit, (often, ways) in WAYS.items():

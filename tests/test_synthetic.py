@@ -104,3 +104,23 @@ def test_every_way_to_write_a_digit_can_be_drawn():
         assert len(ways) >= 4 and often.sum() == pytest.approx(1)
         for way in ways:
             assert synthetic._draw(way, digit, 3, chance).any((1, 2)).all()
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_example_strokes_lie_in_their_square_and_go_on_without_jumps(digit):
+    strokes = synthetic.example_strokes(digit, seed=3, size=200)
+    points = np.concatenate(strokes)
+    assert np.ptp(points, axis=0).max() == pytest.approx(120, abs=0.2)
+    np.testing.assert_allclose((points.min(0) + points.max(0)) / 2, 100, atol=0.2)
+    assert all(np.hypot(*np.diff(stroke, axis=0).T).max() < 12 for stroke in strokes)
+
+
+def test_example_strokes_have_the_strokes_of_their_digit_and_differ_with_the_seed():
+    fours = [synthetic.example_strokes(4, seed) for seed in range(20)]
+    assert {len(strokes) for strokes in fours} == {2, 1}
+    assert len({strokes[0].tobytes() for strokes in fours}) == 20
+
+
+def test_example_strokes_refuse_what_is_no_digit():
+    with pytest.raises(ValueError, match="10 is no digit"):
+        synthetic.example_strokes(10)
