@@ -56,7 +56,7 @@ bands: $(READY)
 	$(BIN)/python -m mnist_edu bands --source synthetic --full
 
 bench: $(READY)
-	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/costs.py --series --full
 
 transfer: $(READY)
 	$(BIN)/python benchmarks/transfer.py

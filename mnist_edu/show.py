@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 
+UP_AND_CLEAR = "\x1b[1A\x1b[2K"  # what terminals understand: to the line above, and empty it
+
 
 def show(bundle: dict, display_id: str | None = None, update: bool = False, alt: str = "") -> None:
     """Show a MIME bundle in a notebook; print its ``text/plain`` elsewhere.
@@ -35,7 +37,7 @@ def notice(text: str) -> None:
 def line() -> Callable[[str], None]:
     """Return a function that shows a line of text and replaces the line it showed before.
 
-    Outside a notebook the first line alone is printed.
+    Where neither a notebook nor a terminal can replace it, the first line alone is printed.
     """
     display_id = f"line-{time.time_ns()}-{random.SystemRandom().randrange(10**6)}"
     shown = False
@@ -43,7 +45,10 @@ def line() -> Callable[[str], None]:
     def update(text: str) -> None:
         nonlocal shown
         page = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
-        show(page, display_id, update=shown)
+        if shown and sys.stdout.isatty() and not in_notebook():
+            print(f"{UP_AND_CLEAR}{text}", flush=True)
+        else:
+            show(page, display_id, update=shown)
         shown = True
 
     return update

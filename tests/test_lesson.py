@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist_edu import lesson
+from mnist_edu import lesson, show
 
 DIGITS = SimpleNamespace(source="MNIST")
 
@@ -57,6 +57,17 @@ def test_empty_table_is_refused():
 
 def test_progress_hands_on_every_item_once():
     assert list(lesson.progress(range(5), "counting")) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("terminal", "lines"), [(True, ["a", "\x1b[1A\x1b[2Kb"]), (False, ["a"])])
+def test_progress_replaces_its_line_in_a_terminal_and_is_one_line_in_a_file(
+    terminal, lines, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    update = show.line()
+    update("a")
+    update("b")
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 @lesson.exercise

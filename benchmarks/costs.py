@@ -1,0 +1,196 @@
+"""What the course itself costs, each beside what one would do instead, measured in one run.
+
+Import, load and drawing take a minute. ``--series`` adds the quick series (a few minutes) and
+``--full`` the full one (some 20 minutes), with the peak memory of each notebook. Seconds are of
+one machine; the ratios are what counts. What is not measured anew stays in the file.
+
+Run with ``make bench``, with MNIST at hand. It writes ``benchmarks/costs.json``.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mnist_edu import data, download, series, synthetic
+
+IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+
+
+def in_turn(ways: dict[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Measure several ways in turn, ``repeats`` rounds: what disturbs one disturbs all."""
+    found = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, way in ways.items():
+            found[name].append(way())
+    return {name: [round(value, 4) for value in values] for name, values in found.items()}
+
+
+def seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+# --- Import, load, draw --------------------------------------------------------------------------
+
+
+def import_seconds(module: str) -> float:
+    """Time an import in a fresh process."""
+    command = [sys.executable, "-c", IMPORT.format(module)]
+    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+
+def measure_imports() -> dict:
+    names = ("numpy", "mnist_edu", "mnist_edu.data", "mnist_edu.plots")
+    return in_turn({f"import {name}": lambda name=name: import_seconds(name) for name in names}, 15)
+
+
+def measure_loads() -> dict:
+    digits = data.load("mnist", validation_size=0)
+    ways = {"load 70,000 images, second time": lambda: seconds(lambda: data.load("mnist"))}
+    for folder in data.places(download.cache_folder()).values():
+        if not data.faults(folder):
+            ways["gzip and NumPy by hand"] = lambda folder=folder: seconds(lambda: unpack(folder))
+    with tempfile.TemporaryDirectory() as home:
+        ways["keras.datasets.mnist"] = keras_loader(digits, Path(home))
+        return in_turn(ways, 5)
+
+
+def unpack(folder: Path) -> None:
+    for name in download.FILES:
+        np.frombuffer(gzip.decompress((folder / name).read_bytes()), np.uint8)
+
+
+def keras_loader(digits: data.Dataset, home: Path) -> Callable[[], float]:
+    """Return Keras' own loader on a local copy of its file, so that nothing is downloaded."""
+    import keras
+
+    names = ("x_train", "y_train", "x_test", "y_test")
+    parts = (part for s in (digits.train, digits.test) for part in (s.images, s.labels))
+    np.savez_compressed(home / "mnist.npz", **dict(zip(names, parts, strict=True)))
+    reader = sys.modules[keras.datasets.mnist.load_data.__module__]  # what fetches the file
+    reader.get_file = lambda *_, **__: str(home / "mnist.npz")
+    return lambda: seconds(reader.load_data)
+
+
+def measure_drawing() -> dict:
+    """Time 70,000 embedded digits, and such strokes drawn one by one with OpenCV."""
+    import cv2
+
+    from mnist_edu import ink
+
+    def one_by_one() -> float:
+        start = time.perf_counter()
+        for n in range(700):
+            strokes = synthetic.example_strokes(n % 10, n)
+            cv2.resize(ink.draw_strokes(strokes), (28, 28), interpolation=cv2.INTER_AREA)
+        return 100 * (time.perf_counter() - start)
+
+    draw = {"draw 70,000 digits": lambda: seconds(lambda: synthetic.make_digits(70_000, 3))}
+    return in_turn(draw | {"one by one with OpenCV, 100 x 700": one_by_one}, 3)
+
+
+# --- The series ----------------------------------------------------------------------------------
+
+
+def measure_series(full: bool) -> dict:
+    """Run all notebooks, two at a time; return seconds of all, and of each its peak memory."""
+    peaks, stop = {}, threading.Event()
+    watcher = threading.Thread(target=watch_memory, args=(peaks, stop))
+    watcher.start()
+    try:
+        with tempfile.TemporaryDirectory() as out:
+            start = time.perf_counter()
+            rows = series.run(full=full, source="mnist", out=out)
+            taken = time.perf_counter() - start
+    finally:
+        stop.set()
+        watcher.join()
+    failed = [row["notebook"] for row in rows if row["state"] != "ok"]
+    if failed:
+        raise SystemExit(f"{', '.join(failed)} failed: run the notebook by itself")
+    notebooks = {row["notebook"]: {"seconds": round(row["seconds"], 1)} for row in rows}
+    for name, peak in peaks.items():
+        notebooks[name]["peak_mb"] = round(peak / 1e6)
+    return {"seconds": round(taken, 1), "notebooks": notebooks}
+
+
+def watch_memory(peaks: dict[str, int], stop: threading.Event) -> None:
+    """Keep the largest memory of each notebook's processes together, in bytes."""
+    import psutil
+
+    while not stop.wait(0.5):
+        for process in psutil.Process().children(recursive=True):
+            try:
+                words = process.cmdline()
+                if "papermill" not in words:
+                    continue
+                name = Path(words[words.index("papermill") + 1]).stem
+                family = [process, *process.children(recursive=True)]
+                used = sum(member.memory_info().rss for member in family)
+                peaks[name] = max(peaks.get(name, 0), used)
+            except psutil.Error:  # it has ended meanwhile
+                continue
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--series", action="store_true", help="the quick series too")
+    parser.add_argument("--full", action="store_true", help="the full series too")
+    chosen = parser.parse_args()
+    file = Path(__file__).with_suffix(".json")
+    page = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    page |= {"machine": machine(), "seconds": {}}
+    for measure in (measure_imports, measure_loads, measure_drawing):
+        page["seconds"][measure.__name__.removeprefix("measure_")] = measure()
+    for name, asked in (("quick", chosen.series), ("full", chosen.full)):
+        if asked:
+            page[name] = measure_series(name == "full")
+        file.write_text(json.dumps(page, indent=1) + "\n", "utf-8")
+    print("\n".join(table(page)))
+
+
+def machine() -> dict:
+    import keras
+    import tensorflow
+
+    versions = {"numpy": np.__version__, "tensorflow": tensorflow.__version__}
+    versions |= {"keras": keras.__version__, "python": platform.python_version()}
+    return {"cores": os.cpu_count(), "system": platform.system()} | versions
+
+
+def table(page: dict) -> list[str]:
+    """Return the measured numbers as the lines of a table in Markdown."""
+    lines = ["| what | median | lowest to highest | ratio |", "| --- | --- | --- | --- |"]
+    for ways in page["seconds"].values():
+        base = np.median(next(iter(ways.values())))
+        for name, values in ways.items():
+            middle, ratio = np.median(values), np.median(values) / base
+            spread = f"{shown(min(values))} to {shown(max(values))}"
+            lines.append(f"| {name} | {shown(middle)} | {spread} | {ratio:.2g} |")
+    for name in ("quick", "full"):
+        if name in page:
+            peak = max(row["peak_mb"] for row in page[name]["notebooks"].values())
+            what = f"the {name} series, {len(page[name]['notebooks'])} notebooks, two at a time"
+            minutes = f"{page[name]['seconds'] / 60:.1f} min"
+            lines.append(f"| {what} | {minutes} | one run; peak {peak / 1000:.1f} GB | |")
+    return lines
+
+
+def shown(value: float) -> str:
+    return f"{value:.1f} s" if value >= 1 else f"{1000 * value:.0f} ms"
+
+
+if __name__ == "__main__":
+    main()
