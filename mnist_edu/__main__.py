@@ -1,4 +1,4 @@
-"""The commands: ``python -m mnist_edu run``, ``data``, and those for authors."""
+"""The commands: ``python -m mnist_edu run``, ``data``, ``draw``, and those for authors."""
 
 import argparse
 import contextlib
@@ -40,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--download", action="store_true", help="download what is missing")
     show.add_argument("--csv", metavar="DIR", help="write train.csv and test.csv there")
     show.set_defaults(command=_data)
+
+    draw = commands.add_parser("draw", help="open a window to write digits in and have them read")
+    draw.add_argument("--model", metavar="FILE", help="a .keras file to use as the network")
+    draw.set_defaults(command=_draw)
 
     store = commands.add_parser("store", help="execute notebooks and keep their outputs (authors)")
     store.add_argument("numbers", nargs="*", metavar="NN")
@@ -109,6 +113,12 @@ def _write_csv(folder: Path) -> None:
     for name, part in (("train", digits.train), ("test", digits.test)):
         data.write_csv(folder / f"{name}.csv", part.images, part.labels)
         print(f"{folder / name}.csv: {len(part):,} digits")
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    from mnist_edu import window
+
+    return window.draw(arguments.model)
 
 
 def _store(arguments: argparse.Namespace) -> None:
