@@ -68,6 +68,8 @@ def normalise(notebook) -> None:
             raise ValueError(f"the cell id {cell['id']!r} says nothing: use words-with-hyphens")
         cell.metadata.pop("execution", None)
         cell.metadata.pop("ExecuteTime", None)
+        for output in cell.get("outputs", []):  # the widget's kernel is gone; its picture stays
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def _write(path: Path, notebook) -> None:

@@ -193,9 +193,13 @@ def _write_html(path: Path, source: str) -> str:
     """Write an HTML page beside an executed notebook, with a notice on embedded digits."""
     if not path.exists():
         return ""
+    import nbformat
     from nbconvert import HTMLExporter
 
-    page, _ = HTMLExporter(embed_images=True).from_filename(str(path))
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)  # they need a network and a kernel: show their pictures
+    name = {"metadata": {"name": path.stem, "path": str(path.parent)}}
+    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, name)
     if source == "embedded digits":
         page = page.replace("<main>", f"<main>{_banner()}", 1)
     target = path.with_suffix(".html")
