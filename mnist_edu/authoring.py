@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_edu import data, series
+from mnist_edu import data, series, synthetic
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -182,7 +182,13 @@ def _add_seed(folder: Path, row: dict, seed: int, full: bool) -> None:
 
     number, kind = row["notebook"][:2], "full" if full else "quick"
     path = folder / f"{number}-{kind}-{row['source'].replace(' ', '-').lower()}.json"
-    kept = json.loads(path.read_text("utf-8")) if path.exists() else {"metrics": {}}
+    head = {"notebook": number, "lesson": kind, "source": row["source"]}
+    if row["source"] != "MNIST":
+        head["digits"] = synthetic.VERSION
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if kept.get("digits") != head.get("digits"):  # seeds on digits that are no longer drawn
+        kept = {}
+    kept.setdefault("metrics", {})
     metrics = {}
     for name, value in row["results"].items():
         values = kept["metrics"].get(name, {}).get("values", {}) | {str(seed): round(value, 5)}
@@ -190,7 +196,6 @@ def _add_seed(folder: Path, row: dict, seed: int, full: bool) -> None:
         spread = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else 0.0
         mean = float(np.mean(numbers))
         metrics[name] = {"mean": round(mean, 5), "sd": round(spread, 5), "values": values}
-    head = {"notebook": number, "lesson": kind, "source": row["source"]}
     head |= {"tensorflow": version("tensorflow"), "metrics": metrics}
     path.write_text(json.dumps(head, indent=1) + "\n", "utf-8")
 

@@ -157,3 +157,15 @@ def test_bands_are_measured_over_seeds(folder, monkeypatch):
     score = band["metrics"]["score"]
     assert score["values"] == {"1": 0.1, "3": 0.3}
     assert score["mean"] == 0.2 and score["sd"] == pytest.approx(0.14142, abs=1e-4)
+
+
+def test_seeds_on_digits_of_another_version_are_dropped(tmp_path):
+    row = {"notebook": "01_a", "source": "embedded digits", "results": {"score": 0.5}}
+    authoring._add_seed(tmp_path, row, 1, full=False)
+    path = tmp_path / "01-quick-embedded-digits.json"
+    band = json.loads(path.read_text())
+    path.write_text(json.dumps(band | {"digits": 0}))
+    authoring._add_seed(tmp_path, row, 2, full=False)
+    assert json.loads(path.read_text())["metrics"]["score"]["values"] == {"2": 0.5}
+    authoring._add_seed(tmp_path, row, 3, full=False)
+    assert json.loads(path.read_text())["metrics"]["score"]["values"] == {"2": 0.5, "3": 0.5}
