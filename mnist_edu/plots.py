@@ -284,7 +284,10 @@ def curves(
     log_x: bool = False,
     source: str = "",
 ) -> Picture:
-    """Show named lines: arrays (n,), or (seeds, n) as a mean with a band from lowest to highest."""
+    """Show named lines: arrays (n,), or (seeds, n) as a mean with a band from lowest to highest.
+
+    Where an array is NaN, its line has a gap.
+    """
     picture = Picture(height=2.9)
     axes = picture.subplots()
     told = []
@@ -296,8 +299,9 @@ def curves(
         axes.plot(at, mean, label=name, markevery=every, markersize=4, **style)
         if len(values) > 1:
             axes.fill_between(at, values.min(0), values.max(0), color=style["color"], alpha=0.2)
+        places, mean = at[np.isfinite(mean)], mean[np.isfinite(mean)]
         told.append(
-            f"{name}: {mean[0]:.3g} at {at[0]:.4g}, {mean[-1]:.3g} at {at[-1]:.4g}, "
+            f"{name}: {mean[0]:.3g} at {places[0]:.4g}, {mean[-1]:.3g} at {places[-1]:.4g}, "
             f"lowest {mean.min():.3g}, highest {mean.max():.3g}."
         )
     axes.set(xlabel=x_label, ylabel=y_label)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from exercise_cells import NOTEBOOKS, exercise_numbers, said_by
 
-from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07
+from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb10
 
 MODULES = {
     "00": nb00,
@@ -17,6 +17,7 @@ MODULES = {
     "05": nb05,
     "06": nb06,
     "07": nb07,
+    "10": nb10,
 }
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
 
@@ -27,7 +28,7 @@ def test_every_notebook_has_exercises():
 
 @pytest.mark.parametrize(("notebook", "number"), ALL)
 def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
-    names = {"np": np, f"nb{notebook}": MODULES[notebook]}
+    names = {"np": np, "json": json, f"nb{notebook}": MODULES[notebook]}
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."
     assert said_by(notebook, f"ex-{number}-answer", **names) == "Not answered yet."
 
@@ -48,6 +49,20 @@ def per_image(p, y):
 
 def squares(x, means):
     return ((x[:, np.newaxis] - means) ** 2).sum(axis=2)
+
+
+def parts(gradients, factors):
+    return sum(gradient * factor for gradient, factor in zip(gradients, factors, strict=True))
+
+
+def in_place(gradients, counts):
+    for gradient, count in zip(gradients, counts, strict=True):
+        gradient *= count / sum(counts)
+    return sum(gradients)
+
+
+def config(addresses, index, form=json.dumps, kind="worker"):
+    return form({"cluster": {"worker": addresses}, "task": {"type": kind, "index": index}})
 
 
 def no_diagonal(counts):
@@ -318,6 +333,39 @@ MISTAKES = [
     (nb07.step_towards, lambda x, g, e: -e * np.sign(g), "change alone"),
     (nb07.step_towards, step_in_place, "Make a new one"),
     (nb07.step_towards, one_pixel_right, "expected"),
+    (nb10.combine, lambda g, n: sum(g) / len(g), "plain mean"),
+    (nb10.combine, lambda g, n: sum(g), "this is the sum"),
+    (nb10.combine, lambda g, n: parts(g, n), "number of all images"),
+    (nb10.combine, lambda g, n: parts(g, n) / len(n), "divided by the number of parts"),
+    (nb10.combine, lambda g, n: parts(g, n[::-1]) / sum(n), "swapped"),
+    (nb10.combine, lambda g, n: parts(g, [1 / k for k in n]), "Multiply by the shares"),
+    (nb10.combine, lambda g, n: 2.0, "one number for each weight"),
+    (nb10.combine, lambda g, n: np.zeros(2), "it should be [2, 3]"),
+    (nb10.combine, lambda g, n: 0.75 * g[0] + 0.25 * g[1], "three parts"),
+    (nb10.combine, in_place, "you changed the gradients"),
+    (nb10.team, lambda a, i: config(a, i, dict), "json.dumps makes it"),
+    (nb10.team, lambda a, i: config(a, i, str), "not JSON"),
+    (nb10.team, lambda a, i: config(a[i], i), "the whole list"),
+    (nb10.team, lambda a, i: config(a[:2], i), "list of all addresses"),
+    (nb10.team, lambda a, i: json.dumps({"worker": a, "index": i}), "two parts"),
+    (nb10.team, lambda a, i: config(a, i, kind="chief"), "needs a type"),
+    (nb10.team, lambda a, i: config(a, str(i)), "not a text"),
+    (nb10.team, lambda a, i: config(a, i + 1), "counted from 0"),
+    (nb10.team, lambda a, i: config(a, 0), "index of its own"),
+    (nb10.ring_bytes, lambda p, n: 2 * (n - 1) / n * p, "four bytes"),
+    (nb10.ring_bytes, lambda p, n: (n - 1) / n * 4 * p, "two rounds"),
+    (nb10.ring_bytes, lambda p, n: 4 * p, "the gradient once"),
+    (nb10.ring_bytes, lambda p, n: 8 * p, "to itself"),
+    (nb10.ring_bytes, lambda p, n: 8 * p * (n - 1), "divide by n"),
+    (nb10.ring_bytes, lambda p, n: 7, "6,000, not 7"),
+    (nb10.ring_bytes, lambda p, n: 6000, "alone sends nothing"),
+    (nb10.break_even, lambda c, e, n: e / c, "still computes its own part"),
+    (nb10.break_even, lambda c, e, n: e * n / c, "n - 1 of n parts"),
+    (nb10.break_even, lambda c, e, n: e * (n - 1) / (c * n), "upside down"),
+    (nb10.break_even, lambda c, e, n: e / (c * n), "the saved part"),
+    (nb10.break_even, lambda c, e, n: c * (n - 1) / (e * n), "exchange stands above"),
+    (nb10.break_even, lambda c, e, n: 80 / 3, "with 2 workers"),
+    (nb10.break_even, lambda c, e, n: 1, "26.7 images"),
 ]
 
 

@@ -167,6 +167,13 @@ def test_bands_reach_from_lowest_to_highest_and_the_line_is_the_mean():
     assert heights.min() == 1 and heights.max() == 6
 
 
+def test_gap_in_a_line_is_not_described_as_a_number():
+    figure = plots.curves({"a": [3, 1, np.nan], "b": [np.nan, 2, 4]})
+    assert "a: 3 at 0, 1 at 1, lowest 1, highest 3." in figure.description
+    assert "b: 2 at 1, 4 at 2, lowest 2, highest 4." in figure.description
+    assert list(figure.axes[0].get_xticks()) == [0, 1, 2]
+
+
 def test_learning_curves_draw_training_and_validation_apart():
     figure = plots.learning_curves({"a": HISTORY}, metrics=("loss",))
     training, validation = figure.axes[0].lines
