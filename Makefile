@@ -18,7 +18,7 @@ help:
 	@echo "make lab          open the notebooks in JupyterLab"
 	@echo "make figures      write images/ from the stored notebooks"
 	@echo "make bands        measure the bands of trained results (long)"
-	@echo "make bench        measure speeds, each beside what one would do instead"
+	@echo "make bench        measure speeds, and what ink loses (long)"
 	@echo "make transfer     measure how embedded digits stand in for MNIST (long)"
 	@echo "make tools        install the browser and the virtual screen that some tests need (Debian, Ubuntu)"
 	@echo "make lock         fix the versions anew"
@@ -57,6 +57,7 @@ bands: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/costs.py --series --full
+	$(BIN)/python benchmarks/ink.py --images 1000 --pages 100
 
 transfer: $(READY)
 	$(BIN)/python benchmarks/transfer.py

@@ -222,16 +222,17 @@ def _ink(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, np.nd
         raise ValueError(f"no step is called {min(unknown)!r}: use one of {', '.join(STEPS)}")
     grey = _grey(_opaque(_reduced(_checked(image))), "colour" not in without)
     difference = _difference(grey, without)
-    difference -= np.median(difference)
-    noise = 1.5 * float(np.median(np.abs(difference)))
+    low, paper = np.percentile(difference, (5, 30))  # also where lines cover half of the paper
+    difference -= paper
+    noise = 0.9 * float(paper - low)
     strong = difference[difference > max(FAINTEST, 6 * noise)]
     if len(strong) < 5:
         raise ValueError(f"no ink was found, the picture is all of one shade: {ADVICE}")
     full = np.percentile(strong, 95)
     ink = ((difference - 2 * noise) / (full - 2 * noise)).clip(0, 1)
-    mask = ink > 0.5
+    mask = _strokes(ink)
     if "lines" not in without:
-        mask = _without_lines(mask, ink > 0.25)
+        mask = _without_lines(ink, mask)
     if mask.mean() > 0.7:
         raise ValueError(f"almost everything is ink, and no digit can be seen: {ADVICE}")
     return ink, mask
@@ -353,52 +354,80 @@ def _swept(image: np.ndarray, operation: int, reach: int) -> np.ndarray:
     return swept[reach:-reach, reach:-reach]
 
 
-def _without_lines(mask: np.ndarray, faint: np.ndarray) -> np.ndarray:
+def _strokes(ink: np.ndarray) -> np.ndarray:
+    """Return where ink is at least half as strong as the strongest nearby, bool.
+
+    What a thin pen writes is grey in a photo that is not sharp.
+    """
+    reach = 2 * (max(ink.shape) // 130) + 3
+    strongest = _opencv().dilate(ink, np.ones((reach, reach), np.uint8))
+    return ink > np.maximum(0.5 * strongest, 0.3)
+
+
+def _without_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Remove the lines of lined or squared paper, and mend the strokes that crossed them."""
-    across = _rules(faint)
-    down = _rules(faint.T).T
-    if not (across.any() or down.any()):
+    across, down = _rules(ink), _rules(ink.T).T
+    lines = 1 - (1 - across) * (1 - down)
+    if not lines.any():
         return mask
     cv2 = _opencv()
-    rest = (mask & ~across & ~down).astype(np.uint8)
+    above = (ink - lines).clip(0) / (1 - lines.clip(0, 0.8))  # a pen is darker than the line
+    rest = _strokes(above).astype(np.uint8)
     if rest.sum() < 0.1 * mask.sum():  # nothing else is there: the "line" is a digit 1
         return mask
     reach = 2 * (max(mask.shape) // 200) + 3
-    mended = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((reach, 1), np.uint8)) * across
-    mended |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8)) * down
+    mended = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((reach, 1), np.uint8)) * (across > 0)
+    mended |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8)) * (down > 0)
     return (rest | mended).astype(bool) & mask
 
 
-def _rules(mask: np.ndarray) -> np.ndarray:
-    """Return where thin lines run from edge to edge, at most 6 degrees from level, bool."""
+def _rules(ink: np.ndarray) -> np.ndarray:
+    """Return how dark the thin lines are that run from edge to edge, at most 6 degrees from level.
+
+    float32 (height, width), 0 where there is no line.
+    """
     cv2 = _opencv()
-    image, found = mask.astype(np.uint8), np.zeros(mask.shape, np.uint8)
-    scale = min(1.0, 200 / max(mask.shape))
-    size = (max(20, round(mask.shape[1] * scale)), max(20, round(mask.shape[0] * scale)))
-    small = (cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.1).astype(
-        np.uint8
-    )
+    margin = ink.shape[1] // 18 + 1  # a line in a corner lies beyond the edge once it is level
+    ink = np.pad(ink, ((margin, margin), (0, 0)))
+    found = np.zeros(ink.shape, np.float32)
+    scale = min(1.0, 200 / max(ink.shape))
+    size = (max(20, round(ink.shape[1] * scale)), max(20, round(ink.shape[0] * scale)))
+    small = cv2.resize((ink > 0.25).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small, ink = _thick_marked((small > 0.1).astype(np.float32)), _thick_marked(ink)
     for slope in np.linspace(-0.1, 0.1, 41):  # first coarsely, then exactly where it is worth it
-        if not _level_lines(small, slope).any():
+        if not _level_lines(small, slope, margin * len(small) / len(ink)).any():
             continue
         for exact in slope + np.linspace(-0.005, 0.005, 5):
-            lines = np.repeat(_level_lines(image, exact)[:, None], mask.shape[1], axis=1)
-            found |= _sheared(lines.astype(np.uint8), -exact)
-    return cv2.dilate(found, np.ones((3, 1), np.uint8)).astype(bool)
+            dark = _level_lines(ink, exact, margin)[:, None]
+            lines = np.repeat(dark, ink.shape[1], axis=1)
+            np.maximum(found, _sheared(lines, -exact), out=found)
+    return cv2.dilate(found, np.ones((3, 1), np.uint8))[margin:-margin]
 
 
-def _level_lines(image: np.ndarray, slope: float) -> np.ndarray:
-    """Tell for each row of the sheared image whether it is part of a thin line, bool (height,)."""
-    cv2 = _opencv()
-    height, width = image.shape
-    level = _sheared(image, slope)
-    beyond = np.abs(slope) * width / 2 - np.minimum(np.arange(height), np.arange(height)[::-1])
-    inside = width - (beyond.clip(0) / max(abs(slope), 1e-9))  # pixels of the row in the image
-    inked = cv2.reduce(level, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
-    rows = (inked > 0.75 * inside) & (inside > 0.15 * width)
-    column = rows[:, None].astype(np.uint8)
-    thick = np.ones((3 + height // 60, 1), np.uint8)
-    return rows & (cv2.morphologyEx(column, cv2.MORPH_OPEN, thick) == 0)[:, 0]
+def _thick_marked(ink: np.ndarray) -> np.ndarray:
+    """Return the ink with 2 added where it is thicker, from top to bottom, than a line of paper."""
+    cv2, faint = _opencv(), (ink > 0.25).astype(np.uint8)
+    thick = np.ones((5 + 2 * (len(ink) // 120), 1), np.uint8)
+    return ink + 2 * cv2.morphologyEx(faint, cv2.MORPH_OPEN, thick)
+
+
+def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
+    """Return for each row of the sheared ink how dark the thin line is there, 0 without a line.
+
+    Strokes may cover parts of the line, but not most of it.
+    """
+    height, width = ink.shape
+    level = _sheared(ink, slope)
+    edge = np.minimum(np.arange(height), np.arange(height)[::-1]) - margin
+    beyond = (abs(slope) * width / 2 - edge).clip(0)
+    inside = width - beyond / max(abs(slope), 1e-9)  # pixels of the row in the image
+    inked = level > 0.25
+    thin = inked & (level < 2)
+    rows = (np.count_nonzero(inked, axis=1) > 0.75 * inside) & (inside > 0.15 * width)
+    rows &= np.count_nonzero(thin, axis=1) > 0.4 * inside
+    dark = np.zeros(height, np.float32)
+    dark[rows] = [np.median(level[row][thin[row]]) for row in np.flatnonzero(rows)]
+    return dark
 
 
 def _sheared(image: np.ndarray, slope: float) -> np.ndarray:
@@ -418,13 +447,19 @@ def _pieces(mask: np.ndarray, clean: bool) -> np.ndarray:
     areas, sizes = stats[1:, cv2.CC_STAT_AREA], stats[1:, 2:4].max(axis=1)
     keep = np.ones(count - 1, bool)
     if clean and count > 1:
-        typical = sizes[np.argsort(areas)[-max(1, count // 4) :]].max()
-        keep = (sizes > 0.1 * np.median(sizes[sizes > 0.4 * typical])) & (areas > 3)
+        keep = (sizes > 0.1 * _typical(sizes, areas)) & (areas > 3)
     numbers = np.zeros(count, np.int32)
     numbers[1:][keep] = 1 + np.arange(keep.sum())
     if not keep.any():
         raise ValueError(f"only specks were found, no strokes: {ADVICE}")
     return numbers[pieces]
+
+
+def _typical(sizes: np.ndarray, areas: np.ndarray) -> float:
+    """Return the size of the pieces that hold most ink, whatever specks or long lines there are."""
+    order = np.argsort(sizes)
+    held = np.cumsum(areas[order])
+    return float(sizes[order][np.searchsorted(held, held[-1] / 2)])
 
 
 def _near_largest(pieces: np.ndarray) -> np.ndarray:
@@ -447,8 +482,9 @@ def _near_largest(pieces: np.ndarray) -> np.ndarray:
 def _join(pieces: np.ndarray) -> np.ndarray:
     """Give the pieces of a broken digit one number: close together, and not too large together."""
     boxes = dict(enumerate(_boxes(pieces), 1))
-    sides = [max(box[2:]) for box in boxes.values()]
-    tall = float(np.percentile([side for side in sides if side > 0.4 * max(sides)], 75))
+    sides = np.array([max(box[2:]) for box in boxes.values()])
+    usual = _typical(sides, np.bincount(pieces.ravel())[1:])
+    tall = float(np.percentile(sides[abs(np.log(sides / usual)) < 0.8], 75))
     merged = {number: number for number in boxes}
     while pair := _closest(boxes, tall):
         keep, gone = pair
@@ -516,16 +552,16 @@ def _reading_order(boxes: np.ndarray) -> np.ndarray:
     The page is turned so that the rows, seen from the side, cover as little as possible.
     """
     centres = boxes[:, :2] + boxes[:, 2:] / 2
-    half = 0.3 * np.median(boxes[:, 3])
+    near = 0.45 * np.median(boxes[:, 3])
     best = (np.inf, None)
     for slope in sorted(np.linspace(-0.2, 0.2, 161), key=abs):
         heights = centres[:, 1] - slope * centres[:, 0]
         gaps = np.diff(np.sort(heights))
-        covered = np.minimum(gaps, 2 * half).sum()
+        covered = np.minimum(gaps, 1.5 * near).sum()
         if covered < best[0] - 1e-6:
             best = (covered, heights)
     order = np.argsort(best[1], kind="stable")
-    rows = np.cumsum(np.diff(best[1][order], prepend=best[1][order[0]]) > half)
+    rows = np.cumsum(np.diff(best[1][order], prepend=best[1][order[0]]) > near)
     return order[np.lexsort((centres[order, 0], rows))]
 
 
@@ -533,12 +569,13 @@ def _reading_order(boxes: np.ndarray) -> np.ndarray:
 
 
 def _only(ink: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Return the ink of one digit, with its soft edges, cut out with a margin of 2 pixels."""
+    """Return the ink of one digit, its strongest 1, with soft edges and a margin of 2 pixels."""
     cv2 = _opencv()
     left, top, width, height = box
     frame = np.pad(mask[top : top + height, left : left + width], 2).astype(np.uint8)
     around = np.pad(ink, 2)[top : top + height + 4, left : left + width + 4]
-    return around * cv2.dilate(frame, np.ones((3, 3), np.uint8))
+    digit = around * cv2.dilate(frame, np.ones((3, 3), np.uint8))
+    return digit / digit.max()
 
 
 def _fit(ink: np.ndarray, without: tuple[str, ...]) -> np.ndarray:

@@ -185,6 +185,29 @@ def test_stroke_that_crosses_lines_is_mended():
     assert likeness(ink.to_mnist(drawing, without=("lines",)), CLEAN[0]) < 0.7
 
 
+@pytest.mark.parametrize("strength", [0.3, 0.5])
+def test_stroke_along_a_line_of_the_paper_stays(strength):
+    sheet = np.pad(PADS[7] / 255, 60)
+    lines = np.zeros_like(sheet)
+    lines[124:134] = lines[330:340] = strength  # the bar of the 7 is 121 to 143, with round ends
+    drawing = np.round(255 * (1 - np.maximum(sheet, lines))).astype(np.uint8)
+    assert likeness(ink.to_mnist(drawing), CLEAN[7]) > 0.99
+
+
+@pytest.mark.parametrize("tilt", [-0.06, 0.06])
+def test_line_that_leaves_the_sheet_in_a_corner_is_no_ink(tilt):
+    sheet = rendered.ruled(np.pad(PADS[3] / 255, 100), 60, 1.0, tilt=tilt)
+    mask = ink._ink(np.round(255 * (1 - sheet)).astype(np.uint8), ())[1]
+    outside = np.pad(np.zeros((280, 280), bool), 100, constant_values=True)
+    assert (mask & outside).sum() < 150  # a few pixels in the very corner are left
+
+
+def test_lines_that_cover_half_of_the_paper_are_no_noise():
+    sheet = rendered.ruled(np.pad(PADS[3] / 255, 100), 8, 0.4)
+    sheet = cv2.GaussianBlur(sheet, (0, 0), 1.5)
+    assert read(ink.to_mnist(np.round(255 * (1 - sheet)).astype(np.uint8))) == 3
+
+
 def test_one_that_fills_the_picture_is_no_line_of_the_paper():
     tall = np.zeros((280, 280), np.uint8)
     tall[:, 138:142] = 255
@@ -228,6 +251,32 @@ def test_reading_order_on_a_page_that_is_tilted():
     boxes = boxes.reshape(-1, 4)
     mixed = np.random.default_rng(0).permutation(40)
     assert (mixed[ink._reading_order(boxes[mixed])] == np.arange(40)).all()
+
+
+def test_digits_that_lie_higher_and_lower_in_a_row_stay_in_it():
+    columns, rows = np.meshgrid(np.arange(6) * 100, np.arange(5) * 100)
+    boxes = np.stack([columns, rows, 0 * rows + 40, 0 * rows + 60], axis=-1).reshape(-1, 4)
+    boxes[24:28, 1] += [8, 2, -12, 10]
+    boxes = boxes[:28]  # the last row holds four
+    assert (ink._reading_order(boxes) == np.arange(28)).all()
+
+
+def hand_written(widths) -> np.ndarray:
+    """Return the digits 2, 3, ... beside each other, each with its pen, float in 0..1."""
+    pads = [ink.draw_strokes(rendered.strokes(2 + n), width=w) for n, w in enumerate(widths)]
+    return np.pad(np.hstack(pads), 60) / 255
+
+
+def test_thin_strokes_beside_thick_ones_are_whole_in_a_photo_that_is_not_sharp():
+    sheet = cv2.GaussianBlur(hand_written([36, 5, 36, 5]), (0, 0), 5)
+    _, images = ink.find_digits(np.round(255 * (1 - sheet)).astype(np.uint8))
+    assert [read(image) for image in images] == [2, 3, 4, 5]
+
+
+def test_long_line_below_a_row_hides_no_digit():
+    sheet = hand_written([12] * 6)
+    sheet[370:374, 100:1500] = 1
+    assert len(ink.find_digits(np.round(255 * (1 - sheet)).astype(np.uint8))[0]) == 6
 
 
 def test_single_digit_is_a_page_too():
