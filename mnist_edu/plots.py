@@ -182,6 +182,50 @@ def class_counts(labels_by_split: Mapping[str, np.ndarray], source: str = "") ->
     return _finish(picture, source, "Images of each digit. " + "; ".join(told) + ".")
 
 
+def pictures(
+    images: Mapping[str, np.ndarray],
+    boxes: np.ndarray | None = None,
+    labels: Sequence | None = None,
+    columns: int = 2,
+    source: str = "",
+) -> Picture:
+    """Show named pictures of any size, grey or colour; boxes with their labels on the last one.
+
+    Parameters
+    ----------
+    images : dict from name to uint8 or bool (height, width), or uint8 (height, width, 3)
+    boxes : integers (n, 4), a line (left, top, width, height) for each box
+    labels : n texts, one above each box
+    """
+    boxes = np.empty((0, 4), int) if boxes is None else np.asarray(boxes)
+    labels = [""] * len(boxes) if labels is None else [str(label) for label in labels]
+    _same_length("boxes", boxes, "labels", labels)
+    tallest = max(len(image) / len(image[0]) for image in images.values())
+    rows = -(-len(images) // columns)
+    picture = Picture(height=0.3 + rows * (0.25 + tallest * WIDTH / columns))
+    cells = picture.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (name, image) in zip(cells, images.items(), strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=1 if image.dtype == bool else 255)
+        axes.set(xticks=[], yticks=[])
+        axes.set_xlabel(name, fontsize=9)
+    for axes in cells[len(images) :]:
+        axes.remove()
+    for box, label in zip(boxes, labels, strict=True):
+        _draw_box(cells[len(images) - 1], *box, label)
+    told = [f"{name}, {image.shape[1]} x {image.shape[0]} pixels" for name, image in images.items()]
+    found = f" {len(boxes)} boxes: {' '.join(labels)}".rstrip() + "." if len(boxes) else ""
+    return _finish(picture, source, f"{'; '.join(told)}.{found}")
+
+
+def _draw_box(axes, left: float, top: float, width: float, height: float, label: str) -> None:
+    frame = {"fill": False, "edgecolor": ORANGE, "linewidth": 1.5}
+    axes.add_patch(Rectangle((left, top), width, height, **frame))
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
+    where = {"ha": "left", "va": "bottom", "fontsize": 9, "weight": "bold", "color": "black"}
+    if label:
+        axes.text(left, top, label, **where, bbox=ground)
+
+
 # --- Results -------------------------------------------------------------------------------------
 
 

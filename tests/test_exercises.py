@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from exercise_cells import NOTEBOOKS, exercise_numbers, said_by
 
-from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb10
+from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb10
+from mnist_edu.synthetic import make_digits
 
 MODULES = {
     "00": nb00,
@@ -17,6 +18,7 @@ MODULES = {
     "05": nb05,
     "06": nb06,
     "07": nb07,
+    "08": nb08,
     "10": nb10,
 }
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
@@ -92,6 +94,30 @@ def one_pixel_right(image, gradient, epsilon):
     wrong = np.full(image.shape, 0.5)
     wrong[0, 0] = 0
     return wrong
+
+
+def mass_shift(image, weigh=lambda v: v, middle=14, to=round):
+    rows, columns = np.indices(image.shape)
+    ink = weigh(image.astype(float))
+    return tuple(to(middle - (place * ink).sum() / ink.sum()) for place in (rows, columns))
+
+
+def box_shift(image):
+    return tuple(round(14 - (places.min() + places.max()) / 2) for places in np.nonzero(image))
+
+
+def by_corner(image):
+    return 255 - image if image[0, 0] > 127 else image
+
+
+def rows_cut_at(boxes, height=100):
+    return np.lexsort((boxes[:, 0], boxes[:, 1] // height))
+
+
+def rows_by_gap(boxes):
+    tops = np.sort(boxes[:, 1])
+    starts = tops[1:][np.diff(tops) > 10]
+    return np.lexsort((boxes[:, 0], np.searchsorted(starts, boxes[:, 1], "right")))
 
 
 def first_row_right(labels):
@@ -333,6 +359,39 @@ MISTAKES = [
     (nb07.step_towards, lambda x, g, e: -e * np.sign(g), "change alone"),
     (nb07.step_towards, step_in_place, "Make a new one"),
     (nb07.step_towards, one_pixel_right, "expected"),
+    (nb08.fitted_width, 20, "squeezed"),
+    (nb08.fitted_width, 150 * 20 / 90, "does not fit"),
+    (nb08.fitted_width, 90 * 28 / 150, "side of the whole image"),
+    (nb08.fitted_width, 7.5, "Divide"),
+    (nb08.fitted_width, 20 / 150, "Multiply"),
+    (nb08.fitted_width, 15, "something else"),
+    (nb08.white_on_black, lambda v: v, "dark ink stays dark"),
+    (nb08.white_on_black, lambda v: 255 - v, "was right before"),
+    (nb08.white_on_black, lambda v: 1 - v if v.mean() > 127 else v, "pixels in 0..1"),
+    (nb08.white_on_black, lambda v: -v if v.mean() > 127 else v, "no minus sign"),
+    (nb08.white_on_black, lambda v: (255 - v if v.mean() > 127 else v) / 255, "Leave them"),
+    (nb08.white_on_black, lambda v: 255 * ((v > 127) != (v.mean() > 127)), "becomes 255 - v"),
+    (nb08.white_on_black, lambda v: v.ravel(), "shape changed"),
+    (nb08.white_on_black, by_corner, "not a corner"),
+    (nb08.centre_shift, box_shift, "box around the ink"),
+    (nb08.centre_shift, lambda v: mass_shift(v, lambda ink: ink > 0), "Weigh each"),
+    (nb08.centre_shift, lambda v: mass_shift(v)[::-1], "swapped"),
+    (nb08.centre_shift, lambda v: tuple(-n for n in mass_shift(v)), "signs are wrong"),
+    (nb08.centre_shift, lambda v: tuple(14 - n for n in mass_shift(v)), "where the centre"),
+    (nb08.centre_shift, lambda v: mass_shift(v, to=int), "nearest whole number"),
+    (nb08.centre_shift, lambda v: mass_shift(v, middle=13.5), "aim at 14"),
+    (nb08.centre_shift, lambda v: mass_shift(v, to=float), "whole pixels"),
+    (nb08.centre_shift, lambda v: (0, 0), "should move by (5, 7)"),
+    (nb08.centre_shift, lambda v: 5, "two numbers"),
+    (nb08.reading_order, lambda b: b[rows_cut_at(b)], "places of the boxes"),
+    (nb08.reading_order, lambda b: b[:, 0], "each of the places"),
+    (nb08.reading_order, lambda b: np.argsort(b[:, 1]), "by their tops"),
+    (nb08.reading_order, lambda b: np.argsort(b[:, 0]), "by their left sides"),
+    (nb08.reading_order, lambda b: np.lexsort((b[:, 1], b[:, 0] // 80)), "down the columns"),
+    (nb08.reading_order, lambda b: np.lexsort((b[:, 0], -b[:, 1] // 100)), "lower row comes first"),
+    (nb08.reading_order, lambda b: np.lexsort((-b[:, 0], b[:, 1] // 100)), "right to left"),
+    (nb08.reading_order, lambda b: [0, 1, 2, 3, 4], "is the order"),
+    (nb08.reading_order, rows_by_gap, "in one row"),
     (nb10.combine, lambda g, n: sum(g) / len(g), "plain mean"),
     (nb10.combine, lambda g, n: sum(g), "this is the sum"),
     (nb10.combine, lambda g, n: parts(g, n), "number of all images"),
@@ -450,3 +509,25 @@ def test_frame_is_the_smallest_around_what_is_true():
     mask = np.zeros((6, 7), bool)
     mask[2, 3] = mask[4, 4] = True
     assert nb04.frame_of(mask) == (2, 3, 3, 2)
+
+
+def test_same_strokes_are_written_again_differently_and_repeatably():
+    strokes = [[(95, 100), (145, 50)], [(90, 230), (145, 230), (200, 230)]]
+    first, second = nb08.write_again(strokes, 2, np.random.default_rng(3))
+    again = nb08.write_again(strokes, 2, np.random.default_rng(3))
+    np.testing.assert_array_equal(second[1], again[1][1])
+    assert [stroke.shape for stroke in first] == [(2, 2), (3, 2)]
+    (one, two), three = np.diff(first[1], axis=0), first[1][2] - first[1][0]
+    assert abs(np.linalg.det([one, two])) > 0.01 * np.linalg.norm(three) ** 2  # shaken: no line
+    assert not np.allclose(first[0], second[0]) and np.abs(first[0] - strokes[0]).max() < 80
+
+
+def test_drawn_and_photographed_digits_are_still_the_digit():
+    ink = pytest.importorskip("mnist_edu.ink")
+    (image,), _ = make_digits(1, seed=4, labels=[5])
+    for seed in range(4):
+        generator = np.random.default_rng(seed)
+        photo = nb08.photo(nb08.page(image[np.newaxis], generator, columns=1), generator)
+        for picture in (nb08.drawing(image, generator), photo):
+            assert picture.dtype == np.uint8 and picture.shape[2] == 3
+            assert np.corrcoef(ink.to_mnist(picture).ravel(), image.ravel())[0, 1] > 0.6

@@ -53,6 +53,9 @@ EVERY = {
     "reliability": lambda: plots.reliability({"a": BINS, "b": BINS[:, [0, 2, 1]]}, "MNIST"),
     "panels": lambda: plots.panels(CHARTS, "accuracy", source="MNIST"),
     "heat": lambda: plots.heat(IMAGES[0], {"one": HEAT, "two": -HEAT}, "a 7", source="MNIST"),
+    "pictures": lambda: plots.pictures(
+        {"grey": GRID.astype(np.uint8), "ink": GRID > 4}, [[1, 0, 2, 2]], [7], source="MNIST"
+    ),
     "scatter": lambda: plots.scatter(PLACES, LABELS, LABELS != PREDICTED, source="MNIST"),
 }
 
@@ -325,6 +328,22 @@ def test_scatter_draws_each_digit_at_its_place_and_rings_the_marked():
 def test_bad_input_is_explained(draw, said):
     with pytest.raises(ValueError, match=said):
         draw()
+
+
+def test_boxes_and_their_labels_stand_on_the_last_picture():
+    page = np.zeros((40, 60, 3), np.uint8)
+    boxes = [[2, 3, 10, 20], [30, 4, 12, 22]]
+    picture = plots.pictures({"photo": page, "read": page}, boxes, [7, 4], source="MNIST")
+    first, last = picture.axes
+    assert not first.patches
+    found = [(*patch.get_xy(), patch.get_width(), patch.get_height()) for patch in last.patches]
+    assert [tuple(map(int, box)) for box in found] == [tuple(box) for box in boxes]
+    assert [text.get_text() for text in last.texts] == ["7", "4"]
+    assert picture.description == (
+        "MNIST: photo, 60 x 40 pixels; read, 60 x 40 pixels. 2 boxes: 7 4."
+    )
+    with pytest.raises(ValueError, match="2 boxes, but 1 labels"):
+        plots.pictures({"photo": page}, boxes, [7])
 
 
 def test_plots_start_without_pyplot_and_tensorflow():

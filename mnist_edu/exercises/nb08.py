@@ -1,0 +1,218 @@
+"""Checkers of notebook 08, and the pictures that it reads: drawings, a page, a photo of it."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mnist_edu.lesson import UNANSWERED, exercise
+
+# --- Pictures ------------------------------------------------------------------------------------
+
+
+def enlarge(image: np.ndarray, size: int) -> np.ndarray:
+    """Return a digit uint8 (28, 28) as sharp ink (size, size) in [0, 1]."""
+    import cv2
+
+    large = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC) / 255
+    return ((large - 0.4) * 6 + 0.5).clip(0, 1)
+
+
+def drawing(image: np.ndarray, generator: np.random.Generator, side: int = 280) -> np.ndarray:
+    """Draw a digit back: any size and place, a coloured pen on ground of another colour.
+
+    Parameters
+    ----------
+    image : uint8 (28, 28), white on black
+    generator : decides on size, place and colours
+    side : of the drawing, in pixels
+
+    Returns
+    -------
+    uint8 (side, side, 3), red, green, blue
+    """
+    size = int(generator.integers(side // 3, side))
+    down, right = generator.integers(0, side - size + 1, 2)
+    ink = np.zeros((side, side, 1), np.float32)
+    ink[down : down + size, right : right + size, 0] = enlarge(image, size)
+    pen = ground = np.zeros(3)
+    while abs(pen - ground).max() < 100:
+        pen, ground = generator.integers(0, 256, (2, 3))
+    return np.round(ground + ink * (pen - ground)).astype(np.uint8)
+
+
+def page(images: np.ndarray, generator: np.random.Generator, columns: int = 4) -> np.ndarray:
+    """Write digits uint8 (n, 28, 28) in rows; returns ink float (height, width) in [0, 1]."""
+    rows = -(-len(images) // columns)
+    ink = np.zeros((150 * rows + 80, 150 * columns + 80))
+    for number, image in enumerate(images):
+        size = int(generator.integers(100, 135))
+        top, left = (40 + 150 * n + generator.integers(0, 15) for n in divmod(number, columns))
+        ink[top : top + size, left : left + size] = enlarge(image, size)
+    return ink
+
+
+def photo(ink: np.ndarray, generator: np.random.Generator, noise: float = 7) -> np.ndarray:
+    """Photograph ink (height, width) in [0, 1] on paper: tilted, in uneven light, with a shadow.
+
+    ``noise`` is its standard deviation before the lens blurs it. Returns uint8 (height, width, 3).
+    """
+    import cv2
+
+    height, width = ink.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), generator.uniform(-3, 3), 1)
+    ink = cv2.warpAffine(ink, turn, (width, height))[..., np.newaxis]
+    paper, pen = np.array([245, 240, 228]), np.array([50, 55, 100])
+    down, right = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    edge = right + 0.3 * down - generator.uniform(0.5, 0.65)
+    light = (1 - 0.25 * right) * (1 - 0.4 / (1 + np.exp(-edge / 0.08)))
+    picture = (paper + ink * (pen - paper)) * light[..., np.newaxis]
+    picture += generator.normal(0, noise, (height, width, 1))
+    return cv2.GaussianBlur(picture, (0, 0), 1).clip(0, 255).astype(np.uint8)
+
+
+def write_again(
+    strokes: list, count: int, generator: np.random.Generator, shake: float = 9
+) -> list[list[np.ndarray]]:
+    """Write the same strokes again with a shaky hand: each time other corners, slant and size.
+
+    Parameters
+    ----------
+    strokes : list of strokes, each a list of points (x, y), in a pad of 280 x 280
+    count : how many digits
+    generator : decides on them
+    shake : how far a point strays, in pixels (standard deviation)
+
+    Returns
+    -------
+    list of ``count`` digits, each a list of strokes, float (k, 2)
+    """
+    digits = []
+    for _ in range(count):
+        slant, size = generator.normal(0, 0.1), generator.uniform(0.6, 1)
+        bend = size * np.array([[generator.uniform(0.8, 1.2), 0], [slant, 1]])
+        moved = [np.array(stroke) - 140 for stroke in strokes]
+        shaken = [points + generator.normal(0, shake, points.shape) for points in moved]
+        digits.append([points @ bend + 140 for points in shaken])
+    return digits
+
+
+# --- Checkers ------------------------------------------------------------------------------------
+
+
+@exercise
+def fitted_width(answer: float) -> str | None:
+    """Check how wide ink of 90 x 150 pixels is once it is fitted into 20 x 20."""
+    mistakes = {
+        20: "this is the height. With a width of 20 too, the digit would be squeezed.",
+        33.333: "you made the narrower side 20, so the longer one does not fit. Start with it.",
+        16.8: "28 is the side of the whole image. The ink is fitted into 20 x 20.",
+        7.5: "this is the factor by which it shrinks. Divide the width by it.",
+        2 / 15: "this is the factor by which it shrinks. Multiply the width by it.",
+    }
+    for wrong, sentence in mistakes.items():
+        if abs(float(answer) - wrong) < 0.01:
+            return sentence
+    right = abs(float(answer) - 12) < 0.01
+    return None if right else f"the longer side becomes 20; {answer} is something else."
+
+
+@exercise
+def white_on_black(function: Callable[[np.ndarray], np.ndarray]) -> str | None:
+    """Check a function that makes ink light and the ground dark, whatever it was before."""
+    light_ink = np.full((6, 8), 10, np.uint8)
+    light_ink[2:4, 3:6] = [[250, 200, 250], [120, 130, 250]]
+    dark_ink = 255 - light_ink
+    results = [function(image.copy()) for image in (light_ink, dark_ink)]
+    if any(result is None or result is ... for result in results):
+        return UNANSWERED
+    kept, turned = results
+    if np.shape(turned) != (6, 8):
+        return f"the shape changed from (6, 8) to {np.shape(turned)}."
+    mistakes = [
+        (
+            dark_ink,
+            turned,
+            "dark ink stays dark. Turn the picture round where its ground is light.",
+        ),
+        (dark_ink, kept, "light ink became dark: it was right before. Ask what the ground is."),
+        (1 - dark_ink, turned, "1 - image is for pixels in 0..1. These end at 255."),
+        (-dark_ink, turned, "uint8 knows no minus sign: -255 becomes 1. Take 255 - image."),
+        (light_ink / 255, turned, "the pixels are now in 0..1. Leave them in 0..255."),
+    ]
+    for wrong, result, sentence in mistakes:
+        if np.allclose(result, wrong):
+            return sentence
+    if not (np.array_equal(kept, light_ink) and np.array_equal(turned, light_ink)):
+        return "a pixel of value v becomes 255 - v, or stays v."
+    light_ink[[0, 0, -1, -1], [0, -1, 0, -1]] = light_ink[0, 4] = 255
+    if not np.array_equal(function(light_ink.copy()), light_ink):
+        return "one pixel of the edge may hold ink. Let most pixels decide, not a corner."
+    return None
+
+
+@exercise
+def centre_shift(function: Callable[[np.ndarray], tuple[int, int]]) -> str | None:
+    """Check by how many pixels an image has to move down and right to be centred by mass."""
+    image = np.zeros((28, 28), np.uint8)
+    image[4:12, 4] = 250  # a stroke down, pressed hard, and a faint one to the right
+    image[12, 4:21] = 60
+    result = function(image.copy())
+    if result is None or result is ...:
+        return UNANSWERED
+    if np.size(result) != 2:
+        return "give two numbers: how far down, how far right."
+    mistakes = {
+        (6, 2): "this centres the box around the ink. The centre of mass is elsewhere.",
+        (3, 5): "each inked pixel counts alike here. Weigh each by its ink.",
+        (7, 5): "the two are swapped: down first.",
+        (-5, -7): "the signs are wrong: ink that is too high moves down, by a number above 0.",
+        (9, 7): "this is where the centre of mass is. How far is it from there to 14?",
+        (4, 7): "round to the nearest whole number, and aim at 14.",
+    }
+    down, right = (float(number) for number in np.ravel(result))
+    if (down, right) == (5, 7):
+        return None
+    if (round(down), round(right)) == (5, 7):
+        return "an image moves by whole pixels: round."
+    near = (round(down), round(right))
+    return mistakes.get(near, f"the mass should move by (5, 7), yours moves by {near}.")
+
+
+@exercise
+def reading_order(function: Callable[[np.ndarray], np.ndarray]) -> str | None:
+    """Check the places of boxes (left, top, width, height) in reading order."""
+    boxes = np.array(
+        [
+            [200, 18, 30, 40],
+            [10, 130, 30, 44],
+            [110, 12, 10, 50],
+            [20, 20, 30, 40],
+            [90, 120, 30, 40],
+        ]
+    )
+    result = function(boxes.copy())
+    if result is None or result is ...:
+        return UNANSWERED
+    if np.shape(result) == boxes.shape:
+        return "give the places of the boxes, such as [3, 2, ...], not the boxes themselves."
+    if sorted(np.ravel(result).tolist()) != [0, 1, 2, 3, 4]:
+        return f"each of the places 0 to 4 has to stand there once: {result}"
+    mistakes = {
+        (
+            2,
+            0,
+            3,
+            4,
+            1,
+        ): "by their tops alone a tall digit comes first. Find the rows, then go right.",
+        (1, 3, 4, 2, 0): "by their left sides alone two rows get mixed. Find the rows first.",
+        (3, 1, 2, 4, 0): "you read down the columns. Rows first.",
+        (1, 4, 3, 2, 0): "the lower row comes first. A small top is high on the page.",
+        (0, 2, 3, 4, 1): "in a row you go from right to left.",
+    }
+    order = tuple(int(place) for place in np.ravel(result))
+    if order != (3, 2, 0, 1, 4):
+        return mistakes.get(order, f"(3, 2, 0, 1, 4) is the order, yours is {order}.")
+    one_row = function(np.array([[60, 10, 20, 40], [10, 22, 20, 40]]))
+    good = np.ravel(one_row).tolist() == [1, 0]
+    return None if good else "two digits whose tops differ a little stand in one row: rows overlap."
