@@ -387,21 +387,19 @@ def _rules(ink: np.ndarray) -> np.ndarray:
     float32 (height, width), 0 where there is no line.
     """
     cv2 = _opencv()
-    margin = ink.shape[1] // 18 + 1  # a line in a corner lies beyond the edge once it is level
-    ink = np.pad(ink, ((margin, margin), (0, 0)))
     found = np.zeros(ink.shape, np.float32)
     scale = min(1.0, 200 / max(ink.shape))
     size = (max(20, round(ink.shape[1] * scale)), max(20, round(ink.shape[0] * scale)))
     small = cv2.resize((ink > 0.25).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small, ink = _thick_marked((small > 0.1).astype(np.float32)), _thick_marked(ink)
     for slope in np.linspace(-0.1, 0.1, 41):  # first coarsely, then exactly where it is worth it
-        if not _level_lines(small, slope, margin * len(small) / len(ink)).any():
+        if not _level_lines(small, slope).any():
             continue
         for exact in slope + np.linspace(-0.005, 0.005, 5):
-            dark = _level_lines(ink, exact, margin)[:, None]
+            dark = _level_lines(ink, exact)[:, None]
             lines = np.repeat(dark, ink.shape[1], axis=1)
             np.maximum(found, _sheared(lines, -exact), out=found)
-    return cv2.dilate(found, np.ones((3, 1), np.uint8))[margin:-margin]
+    return cv2.dilate(found, np.ones((3, 1), np.uint8))
 
 
 def _thick_marked(ink: np.ndarray) -> np.ndarray:
@@ -411,14 +409,14 @@ def _thick_marked(ink: np.ndarray) -> np.ndarray:
     return ink + 2 * cv2.morphologyEx(faint, cv2.MORPH_OPEN, thick)
 
 
-def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
+def _level_lines(ink: np.ndarray, slope: float) -> np.ndarray:
     """Return for each row of the sheared ink how dark the thin line is there, 0 without a line.
 
     Strokes may cover parts of the line, but not most of it.
     """
     height, width = ink.shape
     level = _sheared(ink, slope)
-    edge = np.minimum(np.arange(height), np.arange(height)[::-1]) - margin
+    edge = np.minimum(np.arange(height), np.arange(height)[::-1])
     beyond = (abs(slope) * width / 2 - edge).clip(0)
     inside = width - beyond / max(abs(slope), 1e-9)  # pixels of the row in the image
     inked = level > 0.25

@@ -238,6 +238,15 @@ def test_page_is_read_row_by_row_from_left_to_right(tilt, on_photo):
         assert [read(image) for image in images] == digits.tolist()
 
 
+def test_long_line_below_digits_hides_none_of_them():
+    sheet, centres = rendered.page(list(CLEAN.values())[:6], np.random.default_rng(1), 0, per_row=6)
+    page = np.round(255 * (1 - np.pad(sheet, ((0, 60), (0, 400))))).astype(np.uint8)
+    page[-30:-26, 40:-300] = 0  # not from edge to edge: no line of the paper
+    boxes, _ = ink.find_digits(page)
+    middles = boxes[:, :2] + boxes[:, 2:] / 2
+    assert all((np.hypot(*(middles - centre).T) < 20).any() for centre in centres)
+
+
 def test_boxes_fit_the_ink_in_pixels_of_a_large_page():
     page = np.full((3000, 2400), 255, np.uint8)
     page[300:700, 500:540] = page[1500:1900, 900:960] = 0
