@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from exercise_cells import NOTEBOOKS, exercise_numbers, said_by
 
-from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb10
+from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10
 from mnist_edu.synthetic import make_digits
 
 MODULES = {
@@ -19,6 +19,7 @@ MODULES = {
     "06": nb06,
     "07": nb07,
     "08": nb08,
+    "09": nb09,
     "10": nb10,
 }
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
@@ -88,6 +89,21 @@ def answered(confidence, right, threshold):
 def step_in_place(image, gradient, epsilon):
     image -= epsilon * np.sign(gradient)
     return np.clip(image, 0, 1)
+
+
+def ramp(steps, warm):
+    return np.interp(np.linspace(0, 1, steps), [0, warm, 1], [0, 1, 0])
+
+
+def orthogonal_in_place(x):
+    x -= 0.5 * (x @ x.T @ x - x)
+    return x
+
+
+def mean_in_place(average, weights, keep):
+    average *= keep
+    average += (1 - keep) * weights
+    return average
 
 
 def one_pixel_right(image, gradient, epsilon):
@@ -359,6 +375,31 @@ MISTAKES = [
     (nb07.step_towards, lambda x, g, e: -e * np.sign(g), "change alone"),
     (nb07.step_towards, step_in_place, "Make a new one"),
     (nb07.step_towards, one_pixel_right, "expected"),
+    (nb09.work_of_a_stride, 28 * 28 * 25 * 16, "stride 1"),
+    (nb09.work_of_a_stride, 14 * 14 * 25, "one filter"),
+    (nb09.work_of_a_stride, 12 * 12 * 25 * 16, "valid"),
+    (nb09.work_of_a_stride, 416, "weights"),
+    (nb09.work_of_a_stride, 14 * 14 * 26 * 16, "biases are added"),
+    (nb09.work_of_a_stride, 7, "places of the output"),
+    (nb09.triangle, lambda n, w: np.minimum(np.linspace(0, 1, n) / w, 1), "fall to 0"),
+    (nb09.triangle, lambda n, w: ramp(n, 0.5), "ignores"),
+    (nb09.triangle, lambda n, w: ramp(n, w)[::-1], "stands at 0.7"),
+    (nb09.triangle, lambda n, w: 1 - ramp(n, w), "falls first"),
+    (nb09.triangle, lambda n, w: np.linspace(0, 1, n), "never falls"),
+    (nb09.triangle, lambda n, w: ramp(n + 1, w), "11 shares"),
+    (nb09.triangle, lambda n, w: ramp(11, 0.3), "not for 21"),
+    (nb09.triangle, lambda n, w: ramp(n, w) / 2, "expected"),
+    (nb09.step_to_orthogonal, lambda x: 1.5 * x - 0.5 * x**3, "cubed alone"),
+    (nb09.step_to_orthogonal, lambda x: 1.5 * x + 0.5 * x @ x.T @ x, "minus"),
+    (nb09.step_to_orthogonal, lambda x: 0.5 * x - 1.5 * x @ x.T @ x, "swapped"),
+    (nb09.step_to_orthogonal, lambda x: 1.5 * x - x @ x.T @ x, "0.5 times"),
+    (nb09.step_to_orthogonal, lambda x: x @ x.T, "shape changed"),
+    (nb09.step_to_orthogonal, orthogonal_in_place, "Make a new one"),
+    (nb09.running_mean, lambda a, w, k: (1 - k) * a + k * w, "swapped"),
+    (nb09.running_mean, lambda a, w, k: k * a + w, "(1 - keep) times"),
+    (nb09.running_mean, lambda a, w, k: (a + w) / 2, "both alike"),
+    (nb09.running_mean, lambda a, w, k: 0.9 * a + 0.1 * w, "not for 0.5"),
+    (nb09.running_mean, mean_in_place, "Return a new one"),
     (nb08.fitted_width, 20, "squeezed"),
     (nb08.fitted_width, 150 * 20 / 90, "does not fit"),
     (nb08.fitted_width, 90 * 28 / 150, "side of the whole image"),
@@ -509,6 +550,18 @@ def test_frame_is_the_smallest_around_what_is_true():
     mask = np.zeros((6, 7), bool)
     mask[2, 3] = mask[4, 4] = True
     assert nb04.frame_of(mask) == (2, 3, 3, 2)
+
+
+def test_stored_measurements_become_a_table_of_ratios():
+    summary = {
+        "record": {"seeds": 2, "seconds": [8.0, 7.5, 8.5], "accuracy": [0.99, 0.989, 0.991]},
+        "ours": {"seeds": 2, "seconds": [2.0, 1.9, 2.1], "accuracy": [0.9901, 0.99, 0.9902]},
+    }
+    rows = nb09.summary_rows(summary, "record")
+    assert [row["time"] for row in rows] == ["1.00", "0.25"]
+    assert rows[1]["accuracy (%)"] == "99.01 (99.00 to 99.02)" and rows[1]["seeds"] == 2
+    assert nb09.summary_rows({})[0]["program"] == "nothing measured yet"
+    assert nb09.stored("no such benchmark") == {}
 
 
 def test_same_strokes_are_written_again_differently_and_repeatably():

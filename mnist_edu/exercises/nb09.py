@@ -1,0 +1,159 @@
+"""Checkers of notebook 09, and the stored measurements that it shows."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mnist_edu.lesson import UNANSWERED, exercise
+
+# --- Stored measurements -------------------------------------------------------------------------
+
+
+def stored(name: str) -> dict:
+    """Return what a benchmark measured, such as ``"race"``; empty where it was never run.
+
+    The files are in ``benchmarks/`` of the repository, and inside an installed package.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package.parent / "benchmarks", package / "benchmarks"):
+        if (folder / f"{name}.json").exists():
+            return json.loads((folder / f"{name}.json").read_text("utf-8"))
+    return {}
+
+
+def summary_rows(summary: dict, compared_with: str = "") -> list[dict]:
+    """Make table rows of a benchmark's summary: seconds as a ratio, accuracy with its range.
+
+    Parameters
+    ----------
+    summary : dict from name to ``{"seeds": n, "seconds": [mean, low, high], "accuracy": [...]}``
+    compared_with : the name whose seconds count as 1; the first unless given
+    """
+    if not summary:
+        return [{"program": "nothing measured yet", "time": "–", "accuracy (%)": "–", "seeds": 0}]
+    first = compared_with if compared_with in summary else next(iter(summary))
+    base = summary[first]["seconds"][0]
+    rows = []
+    for name, row in summary.items():
+        mean, low, high = (100 * value for value in row["accuracy"])
+        accuracy = f"{mean:.2f} ({low:.2f} to {high:.2f})"
+        numbers = {"time": f"{row['seconds'][0] / base:.2f}", "accuracy (%)": accuracy}
+        rows.append({"program": name} | numbers | {"seeds": row["seeds"]})
+    return rows
+
+
+def short(value: object) -> str:
+    """Write a number with three digits, and anything else as it is."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+# --- Exercises -----------------------------------------------------------------------------------
+
+
+@exercise
+def work_of_a_stride(number: object) -> str | None:
+    """Check the multiplications of 16 filters of 5 x 5 with stride 2 on 28 x 28 x 1, "same"."""
+    mistakes = {
+        28 * 28 * 25 * 16: "these are the places of stride 1. A stride of 2 halves both sides.",
+        28 * 14 * 25 * 16: "the stride halves both sides, not one.",
+        14 * 14 * 25: "this is one filter. There are 16.",
+        14 * 14 * 16: "each place needs all 25 weights of the window.",
+        12 * 12 * 25 * 16: 'this is padding "valid". With "same" and stride 2, 28 becomes 14.',
+        25 * 16: "these are the weights. Each of them is used at every place.",
+        25 * 16 + 16: "these are the weights. Each of them is used at every place.",
+        14 * 14 * 26 * 16: "biases are added, not multiplied.",
+        2 * 14 * 14 * 25 * 16: "multiplications alone were asked for, without the additions.",
+    }
+    if number == 14 * 14 * 25 * 16:
+        return None
+    return mistakes.get(number, "places of the output x weights of the window x filters.")
+
+
+@exercise
+def triangle(function: Callable[[int, float], np.ndarray]) -> str | None:
+    """Check shares of the rate that rise from 0 to 1 and fall to 0, one a step."""
+    result = function(11, 0.3)
+    if result is None or result is ...:
+        return UNANSWERED
+    result = np.asarray(result, float)
+    if result.shape != (11,):
+        return f"11 steps need 11 shares, shape (11,). Yours: {result.shape}."
+    expected = np.interp(np.linspace(0, 1, 11), [0, 0.3, 1], [0, 1, 0])
+    mistakes = [
+        (1 - expected, "it falls first. It should rise first."),
+        (expected[::-1], "the top stands at 0.7 of the steps. It should stand at 0.3."),
+        (np.linspace(0, 1, 11), "it rises and never falls."),
+        (np.linspace(1, 0, 11), "it falls from the start. It should rise first."),
+        (np.interp(np.linspace(0, 1, 11), [0, 0.5, 1], [0, 1, 0]), "the top ignores `warm`."),
+        (np.minimum(np.linspace(0, 1, 11) / 0.3, 1), "after the top it must fall to 0."),
+    ]
+    for wrong, sentence in mistakes:
+        if np.allclose(result, wrong, atol=1e-6):
+            return sentence
+    if not np.allclose(result, expected, atol=1e-6):
+        return f"expected {np.round(expected, 2).tolist()}, got {np.round(result, 2).tolist()}."
+    other = np.asarray(function(21, 0.5), float)
+    good = other.shape == (21,) and np.allclose(other, 1 - np.abs(np.linspace(-1, 1, 21)))
+    return None if good else "it is right for 11 steps and 0.3, but not for 21 steps and 0.5."
+
+
+@exercise
+def step_to_orthogonal(function: Callable[[np.ndarray], np.ndarray]) -> str | None:
+    """Check one round of 1.5 X - 0.5 X X^T X."""
+    x = np.array([[0.5, 0.2, 0.0], [0.1, -0.4, 0.3]])
+    given = x.copy()
+    result = function(given)
+    if result is None or result is ...:
+        return UNANSWERED
+    if np.shape(result) != x.shape:
+        return f"the shape changed from {x.shape} to {np.shape(result)}: X (X^T X), in this order."
+    cube = x @ x.T @ x
+    mistakes = [
+        (1.5 * x - 0.5 * x**3, "each number was cubed alone. Multiply matrices, with @."),
+        (1.5 * x - 0.5 * x * x * x, "each number was cubed alone. Multiply matrices, with @."),
+        (1.5 * x + 0.5 * cube, "this plus should be a minus: the strengths grow without end."),
+        (0.5 * x - 1.5 * cube, "1.5 and 0.5 are swapped."),
+        (x - 0.5 * cube, "X itself counts 1.5 times. Like this the strengths shrink."),
+        (-0.5 * cube, "1.5 X is missing."),
+        (1.5 * x - cube, "the second part counts 0.5 times."),
+    ]
+    for wrong, sentence in mistakes:
+        if np.allclose(result, wrong):
+            return sentence
+    if not np.allclose(result, 1.5 * x - 0.5 * cube):
+        return "the numbers are others than those of 1.5 X - 0.5 X X^T X."
+    changed = not np.array_equal(given, x)
+    return "you changed the matrix that was given to you. Make a new one." if changed else None
+
+
+@exercise
+def running_mean(function: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> str | None:
+    """Check one step of an average of weights that keeps a share of what it was."""
+    average, weights = np.array([1.0, -2.0, 0.0]), np.array([2.0, 2.0, 10.0])
+    given = average.copy()
+    result = function(given, weights.copy(), 0.9)
+    if result is None or result is ...:
+        return UNANSWERED
+    if np.shape(result) != average.shape:
+        return f"an average of 3 weights has 3 numbers. Yours has shape {np.shape(result)}."
+    mistakes = [
+        (0.1 * average + 0.9 * weights, "swapped: `keep` is the share of the old average."),
+        (0.9 * average + weights, "the new weights count (1 - keep) times. The mean would grow."),
+        (0.9 * average, "the new weights are missing."),
+        ((average + weights) / 2, "this counts both alike. Use `keep`."),
+        (weights, "this forgets the average."),
+        (average, "nothing changed."),
+    ]
+    for wrong, sentence in mistakes:
+        if np.allclose(result, wrong):
+            return sentence
+    if not np.allclose(result, 0.9 * average + 0.1 * weights):
+        return "expected 0.9 of the average and 0.1 of the weights."
+    if not np.allclose(function(average.copy(), weights.copy(), 0.5), (average + weights) / 2):
+        return "it is right for 0.9, but not for 0.5."
+    changed = not np.array_equal(given, average)
+    return "you changed the average that was given to you. Return a new one." if changed else None

@@ -1,0 +1,109 @@
+"""Notebook 09 and its benchmarks: the cells that both run, and what becomes of the numbers."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmarks():
+    """Import both benchmarks from their files, as a run from the command line does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        found = {}
+        for name in ("race", "summit"):
+            spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+            patch.setitem(sys.modules, name, importlib.util.module_from_spec(spec))
+            spec.loader.exec_module(sys.modules[name])
+            found[name] = sys.modules[name]
+        yield found
+
+
+@pytest.fixture(scope="module")
+def cells(benchmarks):
+    return benchmarks["race"].lesson(benchmarks["summit"].CELLS)
+
+
+def test_steps_of_muon_have_strengths_near_one(cells):
+    for shape in ((3, 3, 16, 32), (40, 64), (64, 40)):
+        gradient = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        step = cells["orthogonal"](gradient).numpy()
+        assert step.shape == shape
+        rows, columns = int(np.prod(shape[:-1])), shape[-1]
+        strengths = np.linalg.svd(step.reshape(rows, columns), compute_uv=False)
+        strengths /= max(1, rows / columns) ** 0.5
+        assert 0.2 < strengths.min() and strengths.max() < 1.3
+        assert np.sum(step * gradient) > 0
+
+
+def test_one_cycle_rises_to_one_and_ends_near_zero(cells):
+    factors = cells["one_cycle"](1000)
+    assert factors.argmax() in (99, 100) and factors.max() > 0.99 and factors[-1] < 0.001
+
+
+def test_batches_use_every_image_once_a_pass(cells):
+    order = cells["batches"](60, epochs=2, batch=20)
+    assert order.shape == (6, 20)
+    assert all(sorted(order[i : i + 3].ravel()) == list(range(60)) for i in (0, 3))
+
+
+def test_augmentation_of_no_strength_changes_nothing(cells):
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+    same = cells["augment"](images, turn=0, slant=0, size=0, shift=0).numpy()
+    np.testing.assert_allclose(same, images, atol=1e-3)
+
+
+def test_augmentation_keeps_the_middle_of_a_digit_in_the_middle(cells):
+    images = np.zeros((200, 28, 28), np.uint8)
+    images[:, 12:16, 12:16] = 255
+    turned = cells["augment"](images, shift=0).numpy()
+    columns = (turned.sum(1) * np.arange(28)).sum(1) / turned.sum((1, 2))
+    np.testing.assert_allclose(columns, 13.5, atol=0.3)
+    moved = cells["augment"](images, turn=0, slant=0, size=0, shift=2.0).numpy()
+    columns = (moved.sum(1) * np.arange(28)).sum(1) / moved.sum((1, 2))
+    assert 1.5 < np.abs(columns - 13.5).max() <= 2.01
+
+
+def test_a_training_of_the_race_learns_and_is_the_same_for_a_seed(cells):
+    chance = np.random.default_rng(0)
+    labels = np.arange(512, dtype=np.uint8) % 10
+    images = chance.integers(0, 60, (512, 28, 28), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label : 2 * label + 4] += 150
+    how = cells["finish"] | {"epochs": 6, "batch": 32}
+    runs = [cells["train"](images, labels, seed=3, **how) for _ in range(2)]
+    assert cells["accuracy"](runs[0][0], images, labels) > 0.95
+    first, second = (model.predict(images[:20], verbose=0) for model, _ in runs)
+    np.testing.assert_allclose(first, second, atol=0.05)
+    assert runs[0][1]["seconds"] >= runs[0][1]["steps"] > 0
+
+
+def test_every_rung_and_recipe_can_be_trained(cells):
+    images = np.zeros((64, 28, 28), np.uint8)
+    for rung in ("tried: no dense layer of 64", "tried: batch normalisation"):
+        train, settings = cells["failures"][rung]
+        train(images, np.zeros(64, np.uint8), **settings | {"epochs": 1, "batch": 32})
+    assert all(callable(recipe["make"]) for recipe in cells["recipes"].values())
+    counts = [cells[name]().count_params() for name in ("record", "strided", "summit")]
+    assert counts[0] == 25 * 24 + 24 + 9 * 24 * 32 + 32 + 801 * 256 + 257 * 10
+    assert counts[1] < counts[0] and counts[2] < 300_000
+
+
+def test_summary_gives_mean_lowest_and_highest(benchmarks):
+    rows = [
+        {"name": "a", "seed": seed, "seconds": seconds, "steps": seconds / 2, "accuracy": 0.99}
+        for seed, seconds in ((1, 2.0), (2, 4.0))
+    ]
+    found = benchmarks["race"].summary(rows)
+    assert found["a"]["seeds"] == 2 and found["a"]["seconds"] == [3.0, 2.0, 4.0]
+
+
+def test_fingerprint_belongs_to_the_cells(benchmarks):
+    race = benchmarks["race"]
+    assert race.fingerprint() == race.fingerprint(race.PROGRAM_CELLS)
+    assert race.fingerprint() != race.fingerprint(("network",))
