@@ -74,7 +74,7 @@ def find_digits(page: np.ndarray, without: tuple[str, ...] = ()) -> tuple[np.nda
         If there is no ink, or the array is no picture. The message says what to do.
     """
     ink, mask = _ink(page, without)
-    digits = _join(_pieces(mask, "specks" not in without))
+    digits = _join(_pieces(mask, "specks" not in without, bridge=3))
     boxes = _boxes(digits)
     order = _reading_order(boxes)
     images = np.array(
@@ -387,19 +387,21 @@ def _rules(ink: np.ndarray) -> np.ndarray:
     float32 (height, width), 0 where there is no line.
     """
     cv2 = _opencv()
+    margin = ink.shape[1] // 18 + 1  # a line in a corner lies beyond the edge once it is level
+    ink = np.pad(ink, ((margin, margin), (0, 0)))
     found = np.zeros(ink.shape, np.float32)
     scale = min(1.0, 200 / max(ink.shape))
     size = (max(20, round(ink.shape[1] * scale)), max(20, round(ink.shape[0] * scale)))
     small = cv2.resize((ink > 0.25).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small, ink = _thick_marked((small > 0.1).astype(np.float32)), _thick_marked(ink)
     for slope in np.linspace(-0.1, 0.1, 41):  # first coarsely, then exactly where it is worth it
-        if not _level_lines(small, slope).any():
+        if not _level_lines(small, slope, margin * len(small) / len(ink)).any():
             continue
         for exact in slope + np.linspace(-0.005, 0.005, 5):
-            dark = _level_lines(ink, exact)[:, None]
+            dark = _level_lines(ink, exact, margin)[:, None]
             lines = np.repeat(dark, ink.shape[1], axis=1)
             np.maximum(found, _sheared(lines, -exact), out=found)
-    return cv2.dilate(found, np.ones((3, 1), np.uint8))
+    return cv2.dilate(found, np.ones((3, 1), np.uint8))[margin:-margin]
 
 
 def _thick_marked(ink: np.ndarray) -> np.ndarray:
@@ -409,14 +411,14 @@ def _thick_marked(ink: np.ndarray) -> np.ndarray:
     return ink + 2 * cv2.morphologyEx(faint, cv2.MORPH_OPEN, thick)
 
 
-def _level_lines(ink: np.ndarray, slope: float) -> np.ndarray:
+def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
     """Return for each row of the sheared ink how dark the thin line is there, 0 without a line.
 
     Strokes may cover parts of the line, but not most of it.
     """
     height, width = ink.shape
     level = _sheared(ink, slope)
-    edge = np.minimum(np.arange(height), np.arange(height)[::-1])
+    edge = np.minimum(np.arange(height), np.arange(height)[::-1]) - margin
     beyond = (abs(slope) * width / 2 - edge).clip(0)
     inside = width - beyond / max(abs(slope), 1e-9)  # pixels of the row in the image
     inked = level > 0.25
@@ -438,11 +440,16 @@ def _sheared(image: np.ndarray, slope: float) -> np.ndarray:
 # --- Which ink belongs to which digit? -----------------------------------------------------------
 
 
-def _pieces(mask: np.ndarray, clean: bool) -> np.ndarray:
-    """Number the connected pieces of ink from 1, without specks; int32, 0 elsewhere."""
+def _pieces(mask: np.ndarray, clean: bool, bridge: int = 1) -> np.ndarray:
+    """Number the connected pieces of ink from 1, without specks; int32, 0 elsewhere.
+
+    With ``bridge`` 3, gaps of a hair, up to 2 pixels, part nothing.
+    """
     cv2 = _opencv()
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    areas, sizes = stats[1:, cv2.CC_STAT_AREA], stats[1:, 2:4].max(axis=1)
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((bridge, bridge), np.uint8))
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(near)
+    pieces *= mask
+    areas, sizes = np.bincount(pieces.ravel(), minlength=count)[1:], stats[1:, 2:4].max(axis=1)
     keep = np.ones(count - 1, bool)
     if clean and count > 1:
         keep = (sizes > 0.1 * _typical(sizes, areas)) & (areas > 3)
@@ -488,10 +495,15 @@ def _join(pieces: np.ndarray) -> np.ndarray:
         keep, gone = pair
         boxes[keep] = _around(boxes[keep], boxes.pop(gone))
         merged = {old: keep if new == gone else new for old, new in merged.items()}
-    digits = [number for number, box in boxes.items() if box[3] > 0.35 * tall]
+    digits = [n for n, box in boxes.items() if _is_whole(*box[2:] / tall)]
     numbers = {new: 1 + place for place, new in enumerate(digits)}
     table = [0, *(numbers.get(merged[number], 0) for number in sorted(merged))]
     return np.array(table, np.int32)[pieces]
+
+
+def _is_whole(width: float, height: float) -> bool:
+    """Tell a digit from a stray mark or a dash by its size, the usual height of digits being 1."""
+    return max(width, height) > 0.45 and height > 0.2
 
 
 def _closest(boxes: dict, tall: float) -> tuple[int, int] | None:
@@ -510,9 +522,9 @@ def _closest(boxes: dict, tall: float) -> tuple[int, int] | None:
 
 def _fits(a: np.ndarray, b: np.ndarray, tall: float) -> bool:
     """Tell whether two pieces together look like one digit: one above another, or a small part."""
-    both = _around(a, b)
+    both, smaller = _around(a, b), min(max(a[2:]), max(b[2:]))
     above = a[2] + b[2] - both[2] > 0.3 * min(a[2], b[2])
-    small = min(max(a[2:]), max(b[2:])) < 0.7 * tall and _gap(a, b) < 0.15 * tall
+    small = smaller < 0.7 * tall and _gap(a, b) < (0.15 if smaller > 0.35 * tall else 0.3) * tall
     return max(both[2:]) < 1.4 * tall and (above or small)
 
 
