@@ -1,6 +1,7 @@
 """Notebook 09 and its benchmarks: the cells that both run, and what becomes of the numbers."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -107,3 +108,17 @@ def test_fingerprint_belongs_to_the_cells(benchmarks):
     race = benchmarks["race"]
     assert race.fingerprint() == race.fingerprint(race.PROGRAM_CELLS)
     assert race.fingerprint() != race.fingerprint(("network",))
+
+
+def test_readme_shows_the_race_that_was_measured():
+    page = json.loads((BENCHMARKS / "race.json").read_text("utf-8"))["race_summary"]
+    text = (BENCHMARKS.parent / "README.md").read_text("utf-8")
+    record = page["record"]["seconds"][0]
+    for name, shown in {"notebook 09": "notebook 09", "record": "the record, in PyTorch"}.items():
+        mean, low, high = (100 * value for value in page[name]["accuracy"])
+        seconds = page[name]["seconds"][0]
+        row = f"| {shown} | {mean:.2f} % | {low:.2f} to {high:.2f} % | {seconds:.1f} "
+        assert row + f"| {seconds / record:.2g} |" in text
+        assert page[name]["seeds"] == 20
+    assert page["notebook 09"]["accuracy"][0] >= 0.99
+    assert page["notebook 09"]["seconds"][0] <= record / 2
