@@ -6,7 +6,7 @@ PYTHON ?= $(FOUND)
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help run run-full test test-full test-lowest test-pythons lab figures bands bench transfer tools lock clean
+.PHONY: help run run-full test test-full test-lowest test-pythons lab figures bands bench transfer race summit tools lock clean
 
 help:
 	@echo "make run          run the series with quick settings, show results and pictures"
@@ -20,6 +20,8 @@ help:
 	@echo "make bands        measure the bands of trained results (long)"
 	@echo "make bench        measure speeds, and what ink loses (long)"
 	@echo "make transfer     measure how embedded digits stand in for MNIST (long)"
+	@echo "make race         measure seconds to 99 %, beside the known record (needs PyTorch)"
+	@echo "make summit       measure the most accurate small network (long)"
 	@echo "make tools        install the browser and the virtual screen that some tests need (Debian, Ubuntu)"
 	@echo "make lock         fix the versions anew"
 	@echo "make clean        remove what these commands made"
@@ -61,6 +63,13 @@ bench: $(READY)
 
 transfer: $(READY)
 	$(BIN)/python benchmarks/transfer.py
+
+race: $(READY)
+	$(BIN)/python benchmarks/race.py
+
+summit: $(READY)
+	$(BIN)/python benchmarks/summit.py
+	$(BIN)/python benchmarks/summit.py --ablation
 
 # Tests of the drawing pads skip, and say why, where these are missing.
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
