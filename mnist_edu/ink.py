@@ -634,4 +634,5 @@ def _even_pen(ink: np.ndarray) -> np.ndarray:
     if abs(change) < 1:
         return ink
     ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * [2 * round(abs(change) / 2) + 1])
-    return cv2.dilate(large, ball) if change > 0 else cv2.erode(large, ball)
+    even = cv2.dilate(large, ball) if change > 0 else cv2.erode(large, ball)
+    return even if even.max() > EDGE else ink  # thin strokes in a grey blot would be gone

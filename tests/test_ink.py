@@ -71,6 +71,13 @@ def test_top_stays_top_and_left_stays_left():
     assert image[ys.max() - 2 : ys.max() + 1].sum() > 3 * image[ys.min() : ys.min() + 3].sum()
 
 
+def test_stroke_in_a_grey_blot_is_not_thinned_away():
+    blot = np.full((200, 200), 0.45, np.float32)
+    blot[40:160, 98:102] = 1
+    image = ink._fit(blot, ())
+    assert image.shape == (28, 28) and image.max() == 255
+
+
 def test_digit_in_mnist_form_stays_as_it_is():
     for digit in CLEAN:
         assert likeness(ink.to_mnist(CLEAN[digit]), CLEAN[digit]) > 0.97
