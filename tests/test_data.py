@@ -140,7 +140,7 @@ def test_embedded_digits_are_drawn_once_and_kept(few_embedded, cache, monkeypatc
         np.testing.assert_array_equal(one.images, other.images)
         np.testing.assert_array_equal(one.labels, other.labels)
     assert isinstance(second.train.images, np.memmap)
-    (cache / "embedded-v1-train-images.npy").write_bytes(b"damaged")
+    (cache / f"embedded-v{synthetic.VERSION}-train-images.npy").write_bytes(b"damaged")
     with pytest.raises(TypeError):  # drawn anew
         data.load("synthetic", 50)
 
