@@ -60,16 +60,20 @@ bands: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/costs.py --series --full
 	$(BIN)/python benchmarks/ink.py --images 1000 --pages 100
+	$(BIN)/python benchmarks/report.py
 
 transfer: $(READY)
 	$(BIN)/python benchmarks/transfer.py
+	$(BIN)/python benchmarks/report.py
 
 race: $(READY)
 	$(BIN)/python benchmarks/race.py
+	$(BIN)/python benchmarks/report.py
 
 summit: $(READY)
 	$(BIN)/python benchmarks/summit.py
 	$(BIN)/python benchmarks/summit.py --ablation
+	$(BIN)/python benchmarks/report.py
 
 # Tests of the drawing pads skip, and say why, where these are missing.
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)

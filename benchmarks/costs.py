@@ -1,10 +1,12 @@
 """What the course itself costs, each beside what one would do instead, measured in one run.
 
-Import, load and drawing take a minute. ``--series`` adds the quick series (a few minutes) and
-``--full`` the full one (some 20 minutes), with the peak memory of each notebook. Seconds are of
-one machine; the ratios are what counts. What is not measured anew stays in the file.
+Import, load and drawing take two minutes. ``--series`` adds the quick series, two notebooks at a
+time and then one by one (ten minutes), and ``--full`` the full one (some 20 minutes), with the peak
+memory of each notebook. Seconds are of one machine; the ratios are what counts. What is not
+measured anew stays in the file.
 
-Run with ``make bench``, with MNIST at hand. It writes ``benchmarks/costs.json``.
+Run with ``make bench``, with MNIST at hand. It writes ``benchmarks/costs.json``. In each group the
+first line is what one would do instead.
 """
 
 import argparse
@@ -52,18 +54,25 @@ def import_seconds(module: str) -> float:
 
 
 def measure_imports() -> dict:
-    names = ("numpy", "mnist_edu", "mnist_edu.data", "mnist_edu.plots")
+    names = ("numpy", "mnist_edu", "mnist_edu.data")
     return in_turn({f"import {name}": lambda name=name: import_seconds(name) for name in names}, 15)
+
+
+def measure_plots() -> dict:
+    names = ("matplotlib.pyplot", "mnist_edu.plots")
+    return in_turn({f"import {name}": lambda name=name: import_seconds(name) for name in names}, 7)
 
 
 def measure_loads() -> dict:
     digits = data.load("mnist", validation_size=0)
-    ways = {"load 70,000 images, second time": lambda: seconds(lambda: data.load("mnist"))}
-    for folder in data.places(download.cache_folder()).values():
-        if not data.faults(folder):
-            ways["gzip and NumPy by hand"] = lambda folder=folder: seconds(lambda: unpack(folder))
     with tempfile.TemporaryDirectory() as home:
-        ways["keras.datasets.mnist"] = keras_loader(digits, Path(home))
+        ways = {"keras.datasets.mnist, 70,000 images": keras_loader(digits, Path(home))}
+        for folder in data.places(download.cache_folder()).values():
+            if not data.faults(folder):
+                ways["gzip and NumPy by hand"] = lambda folder=folder: seconds(
+                    lambda: unpack(folder)
+                )
+        ways["mnist_edu.data.load, second time"] = lambda: seconds(lambda: data.load("mnist"))
         return in_turn(ways, 5)
 
 
@@ -97,33 +106,52 @@ def measure_drawing() -> dict:
             cv2.resize(ink.draw_strokes(strokes), (28, 28), interpolation=cv2.INTER_AREA)
         return 100 * (time.perf_counter() - start)
 
-    draw = {"draw 70,000 digits": lambda: seconds(lambda: synthetic.make_digits(70_000, 3))}
-    return in_turn(draw | {"one by one with OpenCV, 100 x 700": one_by_one}, 3)
+    def all_at_once() -> float:
+        return seconds(lambda: synthetic.make_digits(70_000, 3))
+
+    ways = {"strokes one by one with OpenCV, 100 x 700": one_by_one}
+    return in_turn(ways | {"draw 70,000 embedded digits": all_at_once}, 3)
 
 
 # --- The series ----------------------------------------------------------------------------------
 
 
 def measure_series(full: bool) -> dict:
-    """Run all notebooks, two at a time; return seconds of all, and of each its peak memory."""
+    """Run all notebooks, two at a time; return seconds of all, and of each its peak memory.
+
+    The quick series then runs once more, one notebook after another, as one would by hand.
+    """
     peaks, stop = {}, threading.Event()
     watcher = threading.Thread(target=watch_memory, args=(peaks, stop))
     watcher.start()
     try:
-        with tempfile.TemporaryDirectory() as out:
-            start = time.perf_counter()
-            rows = series.run(full=full, source="mnist", out=out)
-            taken = time.perf_counter() - start
+        taken, rows = run_series(full, jobs=2)
     finally:
         stop.set()
         watcher.join()
-    failed = [row["notebook"] for row in rows if row["state"] != "ok"]
-    if failed:
-        raise SystemExit(f"{', '.join(failed)} failed: run the notebook by itself")
     notebooks = {row["notebook"]: {"seconds": round(row["seconds"], 1)} for row in rows}
     for name, peak in peaks.items():
         notebooks[name]["peak_mb"] = round(peak / 1e6)
-    return {"seconds": round(taken, 1), "notebooks": notebooks}
+    found = {"seconds": taken, "notebooks": notebooks}
+    return found if full else found | {"one_by_one": run_series(full, jobs=1)[0]}
+
+
+def run_series(full: bool, jobs: int) -> tuple[float, list[dict]]:
+    """Run all notebooks; return seconds, and the rows of ``series.run``.
+
+    Raises
+    ------
+    SystemExit
+        If a notebook failed.
+    """
+    with tempfile.TemporaryDirectory() as out:
+        start = time.perf_counter()
+        rows = series.run(full=full, source="mnist", jobs=jobs, out=out)
+        taken = time.perf_counter() - start
+    failed = [row["notebook"] for row in rows if row["state"] != "ok"]
+    if failed:
+        raise SystemExit(f"{', '.join(failed)} failed: run the notebook by itself")
+    return round(taken, 1), rows
 
 
 def watch_memory(peaks: dict[str, int], stop: threading.Event) -> None:
@@ -152,13 +180,12 @@ def main() -> None:
     file = Path(__file__).with_suffix(".json")
     page = json.loads(file.read_text("utf-8")) if file.exists() else {}
     page |= {"machine": machine(), "seconds": {}}
-    for measure in (measure_imports, measure_loads, measure_drawing):
+    for measure in (measure_imports, measure_plots, measure_loads, measure_drawing):
         page["seconds"][measure.__name__.removeprefix("measure_")] = measure()
     for name, asked in (("quick", chosen.series), ("full", chosen.full)):
         if asked:
             page[name] = measure_series(name == "full")
         file.write_text(json.dumps(page, indent=1) + "\n", "utf-8")
-    print("\n".join(table(page)))
 
 
 def machine() -> dict:
@@ -168,28 +195,6 @@ def machine() -> dict:
     versions = {"numpy": np.__version__, "tensorflow": tensorflow.__version__}
     versions |= {"keras": keras.__version__, "python": platform.python_version()}
     return {"cores": os.cpu_count(), "system": platform.system()} | versions
-
-
-def table(page: dict) -> list[str]:
-    """Return the measured numbers as the lines of a table in Markdown."""
-    lines = ["| what | median | lowest to highest | ratio |", "| --- | --- | --- | --- |"]
-    for ways in page["seconds"].values():
-        base = np.median(next(iter(ways.values())))
-        for name, values in ways.items():
-            middle, ratio = np.median(values), np.median(values) / base
-            spread = f"{shown(min(values))} to {shown(max(values))}"
-            lines.append(f"| {name} | {shown(middle)} | {spread} | {ratio:.2g} |")
-    for name in ("quick", "full"):
-        if name in page:
-            peak = max(row["peak_mb"] for row in page[name]["notebooks"].values())
-            what = f"the {name} series, {len(page[name]['notebooks'])} notebooks, two at a time"
-            minutes = f"{page[name]['seconds'] / 60:.1f} min"
-            lines.append(f"| {what} | {minutes} | one run; peak {peak / 1000:.1f} GB | |")
-    return lines
-
-
-def shown(value: float) -> str:
-    return f"{value:.1f} s" if value >= 1 else f"{1000 * value:.0f} ms"
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ class Pad(anywidget.AnyWidget):
         image, probabilities, sentence = _read(self.predict, strokes, self.drawing["pen"])
         text = f"A drawing pad: run this cell to use it. {told}{sentence}"
         if probabilities is not None:
-            png = plots.probabilities(probabilities, image=image)._png()
+            png = plots.probabilities(probabilities, image=image).png()
             data = data | {"image/png": base64.b64encode(png).decode("ascii")}
             metadata = metadata | {"image/png": {"alt": text}}
         return data | {"text/plain": text}, metadata

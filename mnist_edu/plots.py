@@ -46,12 +46,12 @@ class Picture(Figure):
         self.description = ""
 
     def _ipython_display_(self) -> None:
-        png = base64.b64encode(self._png()).decode("ascii")
+        png = base64.b64encode(self.png()).decode("ascii")
         show({"image/png": png, "text/plain": self.description}, alt=self.description)
         caption = f"<p><small>{html.escape(self.description)}</small></p>"
         show({"text/html": caption, "text/plain": self.description})
 
-    def _png(self) -> bytes:
+    def png(self) -> bytes:
         """Draw with 256 colours: half the bytes, and no difference that one sees."""
         full, small = io.BytesIO(), io.BytesIO()
         self.savefig(full, format="png")

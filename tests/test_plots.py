@@ -279,7 +279,7 @@ def test_panels_share_the_axis_and_the_style_of_a_name():
 def test_stored_pictures_have_few_colours_and_keep_their_size():
     figure, full = EVERY["digits"](), io.BytesIO()
     figure.savefig(full, format="png")
-    stored = figure._png()
+    stored = figure.png()
     assert Image.open(io.BytesIO(stored)).mode == "P"
     assert Image.open(io.BytesIO(stored)).size == Image.open(full).size
     assert len(stored) < len(full.getvalue()) / 1.5

@@ -1,0 +1,179 @@
+"""Write the tables of the README, and pictures, from what the benchmarks stored.
+
+Each benchmark keeps its numbers in a JSON file beside it. Nothing is measured here. A table stands
+in the README between ``<!-- name -->`` and ``<!-- /name -->``; what is not measured says so.
+
+Run with ``python benchmarks/report.py``; ``make bench``, ``make race``, ``make transfer`` and
+``make summit`` end with it.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from mnist_edu import plots
+
+ROOT = Path(__file__).parents[1]
+MISSING = "Not measured yet."
+CUTS = {"drawing": "drawings", "photo": "photos", "lined photo": "photos of lined paper"}
+TRANSFERS = {
+    "mnist_test": ("embedded digits", "MNIST"),
+    "embedded_test": ("embedded digits", "embedded digits"),
+    "mnist_to_embedded": ("MNIST", "embedded digits"),
+    "mnist_to_mnist": ("MNIST", "MNIST"),
+}
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    readme.write_text(with_tables(readme.read_text("utf-8")), "utf-8")
+    for name, picture in pictures().items():
+        (ROOT / "images" / f"{name}.png").write_bytes(picture.png())
+
+
+def with_tables(text: str) -> str:
+    """Return the README with each table made anew.
+
+    Raises
+    ------
+    ValueError
+        If a table has no place in it.
+    """
+    for name, table in TABLES.items():
+        page = stored(name)
+        lines = "\n".join(table(page)) if page else MISSING
+        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.S)
+        text, found = place.subn(
+            lambda match, lines=lines: f"{match[1]}\n{lines}\n\n{match[2]}", text
+        )
+        if found != 1:
+            raise ValueError(f"the README has {found} places for the table {name}, and needs one")
+    return text
+
+
+def stored(name: str) -> dict:
+    path = ROOT / "benchmarks" / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def rows(head: str, lines: list[str]) -> list[str]:
+    return [f"| {head} |", "|" + " --- |" * (head.count("|") + 1), *(f"| {x} |" for x in lines)]
+
+
+# --- Costs ---------------------------------------------------------------------------------------
+
+
+def costs(page: dict) -> list[str]:
+    lines = []
+    for ways in page["seconds"].values():
+        base = np.median(next(iter(ways.values())))
+        for name, values in ways.items():
+            middle = np.median(values)
+            spread = f"{shown(min(values))} to {shown(max(values))}"
+            lines.append(f"{name} | {shown(middle)} | {spread} | {middle / base:.2g}")
+    lines += [series_line(kind, page[kind]) for kind in ("quick", "full") if kind in page]
+    about = page["machine"]
+    names = ("python", "numpy", "tensorflow", "keras")
+    versions = ", ".join(f"{name} {about[name]}" for name in names)
+    said = f"{about['cores']} cores of a {about['system']} machine, {versions}. "
+    said += "Time: the first line of each kind, what one would do instead, counts as 1."
+    return rows("what | median | lowest to highest | time", lines) + ["", said]
+
+
+def series_line(kind: str, run: dict) -> str:
+    notebooks = run["notebooks"]
+    slowest = max(row["seconds"] for row in notebooks.values())
+    peak = max(row["peak_mb"] for row in notebooks.values()) / 1000
+    what = f"the {kind} series, {len(notebooks)} notebooks, two at a time"
+    told = f"slowest notebook {minutes(slowest)}, most memory {peak:.1f} GB"
+    ratio = f"{run['seconds'] / run['one_by_one']:.2g}" if "one_by_one" in run else "–"
+    return f"{what} | {minutes(run['seconds'])} | {told} | {ratio}"
+
+
+def shown(value: float) -> str:
+    return f"{value:.1f} s" if value >= 1 else f"{1000 * value:.3g} ms"
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min"
+
+
+# --- What the networks reach ---------------------------------------------------------------------
+
+
+def percent(three: list[float]) -> str:
+    mean, low, high = (100 * value for value in three)
+    return f"{mean:.2f} % | {low:.2f} to {high:.2f} %"
+
+
+def race(page: dict) -> list[str]:
+    found = page["race_summary"]
+    base = found["record"]["seconds"][0]
+    names = {"notebook 09": "notebook 09", "record": "the record, in PyTorch"}
+    lines = [
+        f"{names[name]} | {percent(row['accuracy'])} | {row['seconds'][0]:.1f} | "
+        f"{row['seconds'][0] / base:.2g} | {row['seeds']}"
+        for name, row in found.items()
+    ]
+    return rows("program | test accuracy | lowest to highest | seconds | time | seeds", lines)
+
+
+def summit(page: dict) -> list[str]:
+    lines = []
+    for name, row in page["whole_summary"].items():
+        mean, low, high = row["seconds"]
+        spent = f"{minutes(mean)} ({minutes(low)} to {minutes(high)})"
+        lines.append(f"{name} | {percent(row['accuracy'])} | {spent} | {row['seeds']}")
+    return rows("network | test accuracy | lowest to highest | training | seeds", lines)
+
+
+def transfer(page: dict) -> list[str]:
+    found = page["mean_low_high"]
+    lines = [f"{a} | {b} | {percent(found[name])}" for name, (a, b) in TRANSFERS.items()]
+    return rows("trained on | tested on | mean accuracy | lowest to highest", lines)
+
+
+def ink(page: dict) -> list[str]:
+    lines = []
+    for name, row in page["loss"].items():
+        allowed = "–" if row["allowed"] is None else f"{row['allowed']}"
+        lines.append(f"{name} | {row['points']:.2f} | {allowed} | {row['n']:,}")
+    lost = rows("MNIST test digits drawn back as | points lost | at most | digits", lines)
+    cut = [
+        f"{said} | {100 * page['page'][name]['order']:.1f} % | {page['page'][name]['pages']}"
+        for name, said in CUTS.items()
+    ]
+    return [*lost, "", *rows("pages of 20 to 100 digits | cut and ordered rightly | pages", cut)]
+
+
+TABLES = {"costs": costs, "race": race, "summit": summit, "transfer": transfer, "ink": ink}
+
+
+# --- Pictures ------------------------------------------------------------------------------------
+
+
+def pictures() -> dict[str, plots.Picture]:
+    """Return name and picture of what is measured."""
+    found, page, raced = {}, stored("costs"), stored("race")
+    if "full" in page:
+        notebooks = page["full"]["notebooks"]
+        minute = {name: row["seconds"] / 60 for name, row in notebooks.items()}
+        memory = {name: row["peak_mb"] / 1000 for name, row in notebooks.items()}
+        found["bench-minutes"] = plots.bars(minute, "minutes, two at a time", "MNIST", digits=2)
+        found["bench-memory"] = plots.bars(memory, "most memory (GB)", "MNIST", digits=2)
+    if page:
+        ways = page["seconds"]["imports"]
+        values = {name: [1000 * value for value in some] for name, some in ways.items()}
+        found["bench-imports"] = plots.bars(values, "milliseconds", digits=3)
+    if raced:
+        runs = {name: [] for name in raced["race_summary"]}
+        for row in raced["race"]:
+            runs[row["name"]].append(row["seconds"])
+        found["bench-race"] = plots.bars(runs, "seconds of training", "MNIST", digits=2)
+    return found
+
+
+if __name__ == "__main__":
+    main()
