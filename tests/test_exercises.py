@@ -529,6 +529,20 @@ def test_letters_are_repeatable_images_with_ink_inside():
     assert all(0.04 < image.mean() < 0.35 for image in images)
 
 
+def test_weight_log_is_read_back_epoch_by_epoch(tmp_path):
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(40, name="wide")])
+    log = nb05.weight_log(tmp_path, model)
+    for epoch, value in enumerate((0.01, -0.03)):
+        model.layers[0].kernel.assign(np.full((3, 40), value) + np.linspace(0, 0.001, 40))
+        log.on_epoch_end(epoch, {})
+    found = nb05.weight_histograms(tmp_path, layer="wide")
+    assert list(found) == ["epoch 1", "epoch 2"]
+    for counts, value in zip(found.values(), (0.01, -0.03), strict=True):
+        assert counts.sum() == pytest.approx(120)
+        assert abs(nb05.HISTOGRAM_CENTRES[counts.argmax()] - value) < 0.0026
+
+
 def test_weight_histograms_keep_every_weight():
     buckets = np.array([[-0.06, -0.02, 10], [-0.02, 0.02, 30], [0.02, 0.06, 10]])
     assert nb05._rebin(buckets).sum() == pytest.approx(50)
@@ -559,6 +573,9 @@ def test_stored_measurements_become_a_table_of_ratios():
     }
     rows = nb09.summary_rows(summary, "record")
     assert [row["time"] for row in rows] == ["1.00", "0.25"]
+    assert [row["seconds"] for row in rows] == ["8", "2"]
+    summary["ours"]["seconds"][0] = 0.1
+    assert nb09.summary_rows(summary)[1]["time"] == "0.013"
     assert rows[1]["accuracy (%)"] == "99.01 (99.00 to 99.02)" and rows[1]["seeds"] == 2
     assert nb09.summary_rows({})[0]["program"] == "nothing measured yet"
     assert nb09.stored("no such benchmark") == {}

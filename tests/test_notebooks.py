@@ -109,10 +109,11 @@ def test_links_lead_somewhere(path, cells):
 
 def test_glossary_terms_are_linked_and_links_lead_to_terms(cells):
     glossary = (ROOT / "notebooks" / "GLOSSARY.md").read_text("utf-8")
-    terms = {term.lower().replace(" ", "-") for term in re.findall(r"^## (.+)$", glossary, re.M)}
+    terms = [term.lower().replace(" ", "-") for term in re.findall(r"^## (.+)$", glossary, re.M)]
+    assert terms == sorted(set(terms))
     text = "\n".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
     linked = re.findall(r"\]\(GLOSSARY\.md#([^)]+)\)", text)
-    assert linked and set(linked) <= terms
+    assert linked and set(linked) <= set(terms)
     for target in re.findall(r"\]\(([^)]+)\)", glossary):
         assert (ROOT / "notebooks" / target).exists(), target
 

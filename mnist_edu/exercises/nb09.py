@@ -24,7 +24,7 @@ def stored(name: str) -> dict:
 
 
 def summary_rows(summary: dict, compared_with: str = "") -> list[dict]:
-    """Make table rows of a benchmark's summary: seconds as a ratio, accuracy with its range.
+    """Make table rows of a benchmark's summary: mean seconds and their ratio, accuracy, range.
 
     Parameters
     ----------
@@ -32,15 +32,17 @@ def summary_rows(summary: dict, compared_with: str = "") -> list[dict]:
     compared_with : the name whose seconds count as 1; the first unless given
     """
     if not summary:
-        return [{"program": "nothing measured yet", "time": "–", "accuracy (%)": "–", "seeds": 0}]
+        nothing = dict.fromkeys(("seconds", "time", "accuracy (%)"), "–")
+        return [{"program": "nothing measured yet"} | nothing | {"seeds": 0}]
     first = compared_with if compared_with in summary else next(iter(summary))
     base = summary[first]["seconds"][0]
     rows = []
     for name, row in summary.items():
         mean, low, high = (100 * value for value in row["accuracy"])
         accuracy = f"{mean:.2f} ({low:.2f} to {high:.2f})"
-        numbers = {"time": f"{row['seconds'][0] / base:.2f}", "accuracy (%)": accuracy}
-        rows.append({"program": name} | numbers | {"seeds": row["seeds"]})
+        seconds, ratio = row["seconds"][0], row["seconds"][0] / base
+        times = {"seconds": f"{seconds:.3g}", "time": f"{ratio:.{2 if ratio >= 0.1 else 3}f}"}
+        rows.append({"program": name} | times | {"accuracy (%)": accuracy, "seeds": row["seeds"]})
     return rows
 
 
