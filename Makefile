@@ -72,7 +72,7 @@ race: $(READY)
 
 summit: $(READY)
 	$(BIN)/python benchmarks/summit.py
-	$(BIN)/python benchmarks/summit.py --ablation
+	$(BIN)/python benchmarks/summit.py --ablation --seeds 3
 	$(BIN)/python benchmarks/report.py
 
 # Tests of the drawing pads skip, and say why, where these are missing.

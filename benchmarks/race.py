@@ -65,7 +65,7 @@ def lesson(cell_ids: tuple = PROGRAM_CELLS) -> dict:
 
     path = series.find(["09"])["09"]
     cells = {cell["id"]: cell for cell in json.loads(path.read_text("utf-8"))["cells"]}
-    names = {"keras": keras, "layers": keras.layers, "np": np, "tf": tf, "time": time}
+    names = {"data": data, "keras": keras, "layers": keras.layers, "np": np, "tf": tf, "time": time}
     for cell_id in cell_ids:
         source = "".join(cells[cell_id]["source"])
         linecache.cache[cell_id] = (len(source), None, source.splitlines(True), cell_id)

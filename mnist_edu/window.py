@@ -250,8 +250,6 @@ def _is_ready(window: Window, about: str) -> None:
 
 def _answered(window: Window, image, probabilities, fault: str) -> None:
     window.network.busy = False
-    if window.page.is_empty():
-        image = probabilities = None
     _show(window, image, probabilities, fault)
 
 

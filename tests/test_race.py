@@ -92,7 +92,7 @@ def test_every_rung_and_recipe_can_be_trained(cells):
     assert all(callable(recipe["make"]) for recipe in cells["recipes"].values())
     counts = [cells[name]().count_params() for name in ("record", "strided", "summit")]
     assert counts[0] == 25 * 24 + 24 + 9 * 24 * 32 + 32 + 801 * 256 + 257 * 10
-    assert counts[1] < counts[0] and counts[2] < 300_000
+    assert counts[1] < counts[0] and counts[2] < 400_000
 
 
 def test_summary_gives_mean_lowest_and_highest(benchmarks):
@@ -110,15 +110,52 @@ def test_fingerprint_belongs_to_the_cells(benchmarks):
     assert race.fingerprint() != race.fingerprint(("network",))
 
 
-def test_readme_shows_the_race_that_was_measured():
+def test_stored_race_is_won_and_stored_summit_is_reached():
     page = json.loads((BENCHMARKS / "race.json").read_text("utf-8"))["race_summary"]
-    text = (BENCHMARKS.parent / "README.md").read_text("utf-8")
-    record = page["record"]["seconds"][0]
-    for name, shown in {"notebook 09": "notebook 09", "record": "the record, in PyTorch"}.items():
-        mean, low, high = (100 * value for value in page[name]["accuracy"])
-        seconds = page[name]["seconds"][0]
-        row = f"| {shown} | {mean:.2f} % | {low:.2f} to {high:.2f} % | {seconds:.1f} "
-        assert row + f"| {seconds / record:.2g} |" in text
-        assert page[name]["seeds"] == 20
-    assert page["notebook 09"]["accuracy"][0] >= 0.99
-    assert page["notebook 09"]["seconds"][0] <= record / 2
+    ours, record = page["notebook 09"], page["record"]
+    assert ours["seeds"] == record["seeds"] == 20
+    assert ours["accuracy"][0] >= 0.99 and ours["seconds"][0] <= record["seconds"][0] / 2
+    climbed = json.loads((BENCHMARKS / "summit.json").read_text("utf-8"))["whole_summary"]["all"]
+    assert climbed["seeds"] >= 5 and climbed["accuracy"][0] >= 0.9965
+    assert climbed["seconds"][2] <= 600
+
+
+def test_settling_gives_the_statistics_of_the_images_as_they_are(cells):
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.BatchNormalization()])
+    images = np.random.default_rng(0).normal(3, 2, (90, 28, 28, 1)).astype(np.float32)
+    images[:30] += 5  # the batches differ, and count alike
+    cells["settle"](model, images, batch=30)
+    normalised = model.layers[0]
+    np.testing.assert_allclose(normalised.moving_mean, images.mean(), atol=0.01)
+    inside = np.mean([part.var() for part in np.split(images, 3)])
+    np.testing.assert_allclose(normalised.moving_variance, inside, rtol=0.01)
+
+
+def test_nine_places_outvote_one(cells):
+    class Reader:
+        """Reads 1 wherever the ink is, but is deceived by ink in the middle."""
+
+        def predict(self, images, **_):
+            fooled = images[:, 14, 14] > 0
+            return np.where(fooled[:, np.newaxis], [2.0, 0.0], [0.0, 1.0])
+
+    images = np.zeros((1, 28, 28), np.uint8)
+    images[0, 14, 14] = 255
+    assert cells["accuracy"](Reader(), images, np.array([1])) == 0
+    assert cells["accuracy_of_nine"](Reader(), images, np.array([1])) == 1
+
+
+def test_ablation_tells_what_was_left_out_after_the_training(benchmarks, monkeypatch):
+    summit = benchmarks["summit"]
+    few = summit.data.Split(np.zeros((20, 28, 28), np.uint8), np.zeros(20, np.uint8))
+    found = {"all": 0.9, "e: not settled": 0.8, "f: asked once": 0.7}
+    trained = (None, {"seconds": 2.0, "steps": 1.0})
+    names = {"train": lambda *_, **__: trained, "judge": lambda *_: found}
+    names |= {"settle": lambda *_: None, "narrow": lambda recipe, width: recipe}
+    digits = summit.data.Dataset(few, few, few, "MNIST")
+    monkeypatch.setattr(summit.data, "load", lambda *_, **__: digits)
+    chosen = summit.argparse.Namespace(ablation=True, epochs=1)
+    rows = summit.one(names, "all", {}, 1, chosen)
+    assert [(row["name"], row["accuracy"]) for row in rows] == list(found.items())
+    assert len(summit.one(names, "a: no augmentation", {}, 1, chosen)) == 1

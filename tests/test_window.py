@@ -238,8 +238,9 @@ def test_pen_gets_wider_and_narrower_by_key_within_bounds(window):
         line = window.paper.find_all()[0]
         widths.append(float(window.paper.itemcget(line, "width")) / window.paper.winfo_width())
     assert widths == pytest.approx([drawing.PEN / 1.2**3, drawing.PEN * 1.2**3], rel=0.02)
-    strokes = synthetic.example_strokes(7, 0, 1000)
-    assert window.probabilities == pytest.approx(by_hand(strokes, 1000, widths[1])[1], abs=0.01)
+    image, expected = by_hand(window.page.strokes, 1, window.pen.get())
+    assert (window.seen == image).all() and window.probabilities == pytest.approx(expected)
+    assert (image != by_hand(window.page.strokes, 1)[0]).any()
     press(window, *["plus"] * 12)
     assert window.pen.get() == drawing.PENS[1]
 
