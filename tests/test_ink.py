@@ -163,9 +163,9 @@ def test_hat_of_a_five_stays_with_it():
 # --- Photos --------------------------------------------------------------------------------------
 
 
-def photographed(digit, seed, squares=0.0, turned=0.02):
+def photographed(digit, seed, squares=0.0, turned=0.02, side=420):
     generator = np.random.default_rng(seed)
-    large = cv2.resize(PADS[digit], (420, 420)) / 255
+    large = cv2.resize(PADS[digit], (side, side)) / 255
     sheet = rendered.placed(large, 600, 800, generator)
     if squares:
         sheet = rendered.ruled(sheet, 40, squares, squared=True, tilt=0.02)
@@ -183,6 +183,14 @@ def test_photo_with_shadow_noise_and_perspective_is_read(digit):
 @pytest.mark.parametrize("digit", [0, 3, 5, 7])
 def test_squared_paper_is_not_ink(digit, strength):
     assert read(ink.to_mnist(photographed(digit, digit, squares=strength))) == digit
+
+
+@pytest.mark.parametrize("digit", [1, 2, 6, 9])
+def test_small_digit_among_many_squares_is_all_that_is_left(digit):
+    photo = photographed(digit, digit, squares=0.9, side=220)
+    assert read(ink.to_mnist(photo)) == digit
+    found = np.bincount(ink._pieces(ink._ink(photo, ())[1], clean=False).ravel())[1:]
+    assert found.max() > 0.99 * found.sum()
 
 
 def test_stroke_that_crosses_lines_is_mended():
