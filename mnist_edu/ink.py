@@ -397,7 +397,7 @@ def _rules(ink: np.ndarray) -> np.ndarray:
     cv2 = _opencv()
     margin = ink.shape[1] // 18 + 1  # a line in a corner lies beyond the edge once it is level
     ink = np.pad(ink, ((margin, margin), (0, 0)))
-    scale = min(1.0, 200 / max(ink.shape))
+    scale = min(1.0, 400 / max(ink.shape))
     size = (max(20, round(ink.shape[1] * scale)), max(20, round(ink.shape[0] * scale)))
     small = cv2.resize((ink > 0.15).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small, ink = _thick_marked(np.float32(small > 0.1)), _thick_marked(ink)
