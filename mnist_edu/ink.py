@@ -376,17 +376,19 @@ def _without_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     reach = 2 * (max(mask.shape) // 200) + 3
     mended = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((reach, 1), np.uint8)) * (across > 0)
     mended |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8)) * (down > 0)
-    rest = _beside((rest | mended).astype(bool) & mask, lines)
+    rest = _beside((rest | mended).astype(bool) & mask, lines, reach**2)
     count = sum(cv2.connectedComponents(np.uint8(part > 0))[0] - 1 for part in (across, down))
     enough = 0.1 * mask.sum() / count  # of one line: a "line" without any other ink is a digit 1
     return rest if rest.sum() > enough else mask
 
 
-def _beside(rest: np.ndarray, lines: np.ndarray) -> np.ndarray:
-    """Return the pieces that reach beyond the lines: the others are left of the lines."""
+def _beside(rest: np.ndarray, lines: np.ndarray, large: int) -> np.ndarray:
+    """Return the pieces that reach beyond the lines, or are large: others are left of the lines."""
     _, pieces = _opencv().connectedComponents(rest.astype(np.uint8))
-    beyond = np.bincount(pieces[rest & (lines == 0)], minlength=pieces.max() + 1) > 0
-    return beyond[pieces] & rest
+    areas = np.bincount(pieces.ravel())
+    kept = areas > large
+    kept |= np.bincount(pieces[rest & (lines == 0)], minlength=len(areas)) > 0
+    return kept[pieces] & rest
 
 
 def _rules(ink: np.ndarray) -> np.ndarray:
@@ -516,8 +518,8 @@ def _join(pieces: np.ndarray) -> np.ndarray:
 
 
 def _is_whole(width: float, height: float) -> bool:
-    """Tell a digit from a stray mark or a dash by its size, the usual height of digits being 1."""
-    return max(width, height) > 0.45 and height > 0.2
+    """Tell a digit from a stray mark, a dash or a hair, the usual height of digits being 1."""
+    return max(width, height) > 0.45 and height > 0.2 and width > 0.07
 
 
 def _closest(boxes: dict, tall: float) -> tuple[int, int] | None:

@@ -303,6 +303,20 @@ def test_long_line_below_a_row_hides_no_digit():
     assert len(ink.find_digits(np.round(255 * (1 - sheet)).astype(np.uint8))[0]) == 6
 
 
+def test_one_that_stands_on_a_line_of_the_paper_stays():
+    sheet = rendered.ruled(np.zeros((800, 600)), 40, 0.5, squared=True)
+    sheet[100:160, 240:246] = sheet[300:370, 402:406] = 1  # lines at 240, 241 and 400, 401
+    page = cv2.GaussianBlur(np.round(255 * (1 - sheet)).astype(np.uint8), (0, 0), 1)
+    boxes, _ = ink.find_digits(page)
+    assert len(boxes) == 2 and np.abs(boxes[:, 1] - [100, 300]).max() <= 4
+
+
+def test_hair_is_no_digit():
+    sheet = hand_written([20] * 3)
+    sheet[100:300, 20:24] = 1
+    assert len(ink.find_digits(np.round(255 * (1 - sheet)).astype(np.uint8))[0]) == 3
+
+
 def test_single_digit_is_a_page_too():
     boxes, images = ink.find_digits(PADS[8])
     assert len(boxes) == 1 and (images[0] == CLEAN[8]).all()
