@@ -373,12 +373,22 @@ def _without_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     cv2 = _opencv()
     above = (ink - lines).clip(0) / (1 - lines.clip(0, 0.8))  # a pen is darker than the line
     rest = _strokes(above).astype(np.uint8)
-    if rest.sum() < 0.1 * mask.sum():  # nothing else is there: the "line" is a digit 1
-        return mask
     reach = 2 * (max(mask.shape) // 200) + 3
     mended = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((reach, 1), np.uint8)) * (across > 0)
     mended |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8)) * (down > 0)
-    return (rest | mended).astype(bool) & mask
+    rest = _beside((rest | mended).astype(bool) & mask, lines, reach**2)
+    count = sum(cv2.connectedComponents(np.uint8(part > 0))[0] - 1 for part in (across, down))
+    enough = 0.1 * mask.sum() / count  # of one line: a "line" without any other ink is a digit 1
+    return rest if rest.sum() > enough else mask
+
+
+def _beside(rest: np.ndarray, lines: np.ndarray, large: int) -> np.ndarray:
+    """Return the pieces that reach beyond the lines, or are large: others are left of the lines."""
+    _, pieces = _opencv().connectedComponents(rest.astype(np.uint8))
+    areas = np.bincount(pieces.ravel())
+    kept = areas > large
+    kept |= np.bincount(pieces[rest & (lines == 0)], minlength=len(areas)) > 0
+    return kept[pieces] & rest
 
 
 def _rules(ink: np.ndarray) -> np.ndarray:
@@ -389,26 +399,32 @@ def _rules(ink: np.ndarray) -> np.ndarray:
     cv2 = _opencv()
     margin = ink.shape[1] // 18 + 1  # a line in a corner lies beyond the edge once it is level
     ink = np.pad(ink, ((margin, margin), (0, 0)))
-    found = np.zeros(ink.shape, np.float32)
-    scale = min(1.0, 200 / max(ink.shape))
+    scale = min(1.0, 400 / max(ink.shape))
     size = (max(20, round(ink.shape[1] * scale)), max(20, round(ink.shape[0] * scale)))
-    small = cv2.resize((ink > 0.25).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small, ink = _thick_marked((small > 0.1).astype(np.float32)), _thick_marked(ink)
-    for slope in np.linspace(-0.1, 0.1, 41):  # first coarsely, then exactly where it is worth it
-        if not _level_lines(small, slope, margin * len(small) / len(ink)).any():
-            continue
-        for exact in slope + np.linspace(-0.005, 0.005, 5):
-            dark = _level_lines(ink, exact, margin)[:, None]
-            lines = np.repeat(dark, ink.shape[1], axis=1)
-            np.maximum(found, _sheared(lines, -exact), out=found)
-    return cv2.dilate(found, np.ones((3, 1), np.uint8))[margin:-margin]
+    small = cv2.resize((ink > 0.15).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small, ink = _thick_marked(np.float32(small > 0.1)), _thick_marked(ink)
+    steps = range(-40, 41, 2)  # of slope; first coarsely, then exactly where it is worth it
+    worth = [n for n in steps if _level_lines(small, n / 400, margin * scale).any()]
+    lines = []
+    for slope in sorted({(n + near) / 400 for n in worth for near in (-1, 0, 1)}):
+        dark = _level_lines(ink, slope, margin)
+        lines += [(dark[row], row, slope) for row in np.flatnonzero(dark)]
+    found, right = np.zeros(ink.shape, np.float32), ink.shape[1]
+    for dark, row, slope in sorted(lines):  # the darkest last, over the others
+        ends = [(x, round(row - slope * (x - right / 2))) for x in (0, right)]
+        cv2.line(found, *ends, dark, 1)
+    return found[margin:-margin]
 
 
 def _thick_marked(ink: np.ndarray) -> np.ndarray:
-    """Return the ink with 2 added where it is thicker, from top to bottom, than a line of paper."""
-    cv2, faint = _opencv(), (ink > 0.25).astype(np.uint8)
+    """Return the ink in percent, uint8; 100 more where it is too thick for a line that is level.
+
+    Each pixel is as dark as the one above or below it, for lines are never quite straight.
+    """
+    cv2, faint = _opencv(), (ink > 0.15).astype(np.uint8)
     thick = np.ones((5 + 2 * (len(ink) // 120), 1), np.uint8)
-    return ink + 2 * cv2.morphologyEx(faint, cv2.MORPH_OPEN, thick)
+    marked = np.uint8(100 * ink) + 100 * cv2.morphologyEx(faint, cv2.MORPH_OPEN, thick)
+    return cv2.dilate(marked, np.ones((3, 1), np.uint8))
 
 
 def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
@@ -421,12 +437,12 @@ def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
     edge = np.minimum(np.arange(height), np.arange(height)[::-1]) - margin
     beyond = (abs(slope) * width / 2 - edge).clip(0)
     inside = width - beyond / max(abs(slope), 1e-9)  # pixels of the row in the image
-    inked = level > 0.25
-    thin = inked & (level < 2)
+    inked = level > 15
+    thin = inked & (level <= 100)
     rows = (np.count_nonzero(inked, axis=1) > 0.75 * inside) & (inside > 0.15 * width)
     rows &= np.count_nonzero(thin, axis=1) > 0.4 * inside
-    dark = np.zeros(height, np.float32)
-    dark[rows] = [np.median(level[row][thin[row]]) for row in np.flatnonzero(rows)]
+    dark = np.zeros(height)
+    dark[rows] = [np.median(level[row][thin[row]]) / 100 for row in np.flatnonzero(rows)]
     return dark
 
 
@@ -502,8 +518,8 @@ def _join(pieces: np.ndarray) -> np.ndarray:
 
 
 def _is_whole(width: float, height: float) -> bool:
-    """Tell a digit from a stray mark or a dash by its size, the usual height of digits being 1."""
-    return max(width, height) > 0.45 and height > 0.2
+    """Tell a digit from a stray mark, a dash or a hair, the usual height of digits being 1."""
+    return max(width, height) > 0.45 and height > 0.2 and width > 0.07
 
 
 def _closest(boxes: dict, tall: float) -> tuple[int, int] | None:

@@ -163,9 +163,9 @@ def test_hat_of_a_five_stays_with_it():
 # --- Photos --------------------------------------------------------------------------------------
 
 
-def photographed(digit, seed, squares=0.0, turned=0.02):
+def photographed(digit, seed, squares=0.0, turned=0.02, side=420):
     generator = np.random.default_rng(seed)
-    large = cv2.resize(PADS[digit], (420, 420)) / 255
+    large = cv2.resize(PADS[digit], (side, side)) / 255
     sheet = rendered.placed(large, 600, 800, generator)
     if squares:
         sheet = rendered.ruled(sheet, 40, squares, squared=True, tilt=0.02)
@@ -183,6 +183,14 @@ def test_photo_with_shadow_noise_and_perspective_is_read(digit):
 @pytest.mark.parametrize("digit", [0, 3, 5, 7])
 def test_squared_paper_is_not_ink(digit, strength):
     assert read(ink.to_mnist(photographed(digit, digit, squares=strength))) == digit
+
+
+@pytest.mark.parametrize("digit", [1, 2, 6, 9])
+def test_small_digit_among_many_squares_is_all_that_is_left(digit):
+    photo = photographed(digit, digit, squares=0.9, side=220)
+    assert read(ink.to_mnist(photo)) == digit
+    found = np.bincount(ink._pieces(ink._ink(photo, ())[1], clean=False).ravel())[1:]
+    assert found.max() > 0.99 * found.sum()
 
 
 def test_stroke_that_crosses_lines_is_mended():
@@ -209,10 +217,11 @@ def test_line_that_leaves_the_sheet_in_a_corner_is_no_ink(tilt):
     assert (mask & outside).sum() < 150  # a few pixels in the very corner are left
 
 
-def test_lines_that_cover_half_of_the_paper_are_no_noise():
-    sheet = rendered.ruled(np.pad(PADS[3] / 255, 100), 8, 0.4)
-    sheet = cv2.GaussianBlur(sheet, (0, 0), 1.5)
-    assert read(ink.to_mnist(np.round(255 * (1 - sheet)).astype(np.uint8))) == 3
+@pytest.mark.parametrize("digit", [2, 3, 5, 8])
+def test_lines_that_cover_half_of_the_paper_are_no_noise(digit):
+    sheet = rendered.ruled(np.pad(PADS[digit] / 255, 100), 8, 0.4, squared=True)
+    sheet = cv2.GaussianBlur(sheet, (0, 0), 1)
+    assert read(ink.to_mnist(np.round(255 * (1 - sheet)).astype(np.uint8))) == digit
 
 
 def test_one_that_fills_the_picture_is_no_line_of_the_paper():
@@ -293,6 +302,20 @@ def test_long_line_below_a_row_hides_no_digit():
     sheet = hand_written([12] * 6)
     sheet[370:374, 100:1500] = 1
     assert len(ink.find_digits(np.round(255 * (1 - sheet)).astype(np.uint8))[0]) == 6
+
+
+def test_one_that_stands_on_a_line_of_the_paper_stays():
+    sheet = rendered.ruled(np.zeros((800, 600)), 40, 0.5, squared=True)
+    sheet[100:160, 240:246] = sheet[300:370, 402:406] = 1  # lines at 240, 241 and 400, 401
+    page = cv2.GaussianBlur(np.round(255 * (1 - sheet)).astype(np.uint8), (0, 0), 1)
+    boxes, _ = ink.find_digits(page)
+    assert len(boxes) == 2 and np.abs(boxes[:, 1] - [100, 300]).max() <= 4
+
+
+def test_hair_is_no_digit():
+    sheet = hand_written([20] * 3)
+    sheet[100:300, 20:24] = 1
+    assert len(ink.find_digits(np.round(255 * (1 - sheet)).astype(np.uint8))[0]) == 3
 
 
 def test_single_digit_is_a_page_too():
