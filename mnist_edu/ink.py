@@ -537,11 +537,12 @@ def _closest(boxes: dict, tall: float) -> tuple[int, int] | None:
 
 
 def _fits(a: np.ndarray, b: np.ndarray, tall: float) -> bool:
-    """Tell whether two pieces together look like one digit: one above another, or a small part."""
+    """Tell whether two pieces look like one digit: one above another, or a flat or small part."""
     both, smaller = _around(a, b), min(max(a[2:]), max(b[2:]))
     above = a[2] + b[2] - both[2] > 0.3 * min(a[2], b[2])
-    small = smaller < 0.7 * tall and _gap(a, b) < (0.15 if smaller > 0.35 * tall else 0.3) * tall
-    return max(both[2:]) < 1.4 * tall and (above or small)
+    flat, small = min(a[3], b[3]) < 0.35 * tall, smaller < 0.7 * tall
+    reach = 0.3 if flat else 0.15 if small else 0
+    return max(both[2:]) < 1.4 * tall and (above or _gap(a, b) < reach * tall)
 
 
 def _gap(a: np.ndarray, b: np.ndarray) -> float:

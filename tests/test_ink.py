@@ -312,6 +312,19 @@ def test_one_that_stands_on_a_line_of_the_paper_stays():
     assert len(boxes) == 2 and np.abs(boxes[:, 1] - [100, 300]).max() <= 4
 
 
+@pytest.mark.parametrize(
+    "body, hat", [((37, 44), (40, 18, 30, -36)), ((29, 52), (52, 20, 33, -16))]
+)
+def test_flat_hat_beside_a_five_stays_with_it(body, hat):
+    page = np.full((200, 700), 255, np.uint8)
+    width, height, right, up = hat
+    for left in (50, 150, 250, 350):  # digits of the usual height
+        page[50:120, left : left + 40] = 0
+    page[80 : 80 + body[1], 450 : 450 + body[0]] = 0
+    page[80 + up : 80 + up + height, 450 + right : 450 + right + width] = 0
+    assert len(ink.find_digits(page)[0]) == 5
+
+
 def test_hair_is_no_digit():
     sheet = hand_written([20] * 3)
     sheet[100:300, 20:24] = 1
