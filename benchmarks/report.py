@@ -17,7 +17,12 @@ from mnist_edu import plots
 
 ROOT = Path(__file__).parents[1]
 MISSING = "Not measured yet."
-CUTS = {"drawing": "drawings", "photo": "photos", "lined photo": "photos of lined paper"}
+CUTS = {
+    "drawing": "drawings",
+    "photo": "photos",
+    "lined photo": "photos of lined paper",
+    "squared photo": "photos of squared paper",
+}
 SUMMITS = {
     "all": "the whole recipe",
     "e: not settled": "... without settling",

@@ -574,6 +574,7 @@ def test_stored_measurements_become_a_table_of_ratios():
     rows = nb09.summary_rows(summary, "record")
     assert [row["time"] for row in rows] == ["1.00", "0.25"]
     assert [row["seconds"] for row in rows] == ["8", "2"]
+    assert not {"seconds", "time"} & set(nb09.summary_rows(summary, times=False)[0])
     summary["ours"]["seconds"][0] = 0.1
     assert nb09.summary_rows(summary)[1]["time"] == "0.013"
     assert rows[1]["accuracy (%)"] == "99.01 (99.00 to 99.02)" and rows[1]["seeds"] == 2

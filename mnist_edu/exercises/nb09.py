@@ -23,13 +23,14 @@ def stored(name: str) -> dict:
     return {}
 
 
-def summary_rows(summary: dict, compared_with: str = "") -> list[dict]:
+def summary_rows(summary: dict, compared_with: str = "", times: bool = True) -> list[dict]:
     """Make table rows of a benchmark's summary: mean seconds and their ratio, accuracy, range.
 
     Parameters
     ----------
     summary : dict from name to ``{"seeds": n, "seconds": [mean, low, high], "accuracy": [...]}``
     compared_with : the name whose seconds count as 1; the first unless given
+    times : show seconds and their ratio
     """
     if not summary:
         nothing = dict.fromkeys(("seconds", "time", "accuracy (%)"), "–")
@@ -41,8 +42,9 @@ def summary_rows(summary: dict, compared_with: str = "") -> list[dict]:
         mean, low, high = (100 * value for value in row["accuracy"])
         accuracy = f"{mean:.2f} ({low:.2f} to {high:.2f})"
         seconds, ratio = row["seconds"][0], row["seconds"][0] / base
-        times = {"seconds": f"{seconds:.3g}", "time": f"{ratio:.{2 if ratio >= 0.1 else 3}f}"}
-        rows.append({"program": name} | times | {"accuracy (%)": accuracy, "seeds": row["seeds"]})
+        taken = {"seconds": f"{seconds:.3g}", "time": f"{ratio:.{2 if ratio >= 0.1 else 3}f}"}
+        taken = taken if times else {}
+        rows.append({"program": name} | taken | {"accuracy (%)": accuracy, "seeds": row["seeds"]})
     return rows
 
 
