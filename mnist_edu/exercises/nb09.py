@@ -43,8 +43,8 @@ def summary_rows(summary: dict, compared_with: str = "", times: bool = True) -> 
         accuracy = f"{mean:.2f} ({low:.2f} to {high:.2f})"
         seconds, ratio = row["seconds"][0], row["seconds"][0] / base
         taken = {"seconds": f"{seconds:.3g}", "time": f"{ratio:.{2 if ratio >= 0.1 else 3}f}"}
-        taken = taken if times else {}
-        rows.append({"program": name} | taken | {"accuracy (%)": accuracy, "seeds": row["seeds"]})
+        row = (taken if times else {}) | {"accuracy (%)": accuracy, "seeds": row["seeds"]}
+        rows.append({"program": name} | row)
     return rows
 
 
