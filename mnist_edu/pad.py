@@ -79,7 +79,8 @@ class Pad(anywidget.AnyWidget):
         ink.draw_strokes(strokes)  # says what is wrong with them
         points = [np.reshape(stroke, (-1, 2)).tolist() for stroke in strokes]
         pen = self.drawing.get("pen", PEN)
-        self.drawing = {"id": "", "strokes": points, "pen": pen, "example": None}
+        with self.hold_sync():  # the page gets them together with what was read
+            self.drawing = {"id": "", "strokes": points, "pen": pen, "example": None}
 
     @traitlets.observe("drawing")
     def _on_drawing(self, change) -> None:

@@ -493,7 +493,12 @@ def test_python_can_be_slow_and_fail_and_set_strokes(page, predict, tmp_path):
     assert len(settled(page, agrees(predict))["strokes"]) == len(zero)
     run(page, "print(len(seen), 'messages')")
     assert _wait_for(lambda: output(page, "messages")) == "3 messages\n"  # 3 asked, 3 drawn, 0
-    run(page, "from mnist_edu import synthetic; board.strokes = synthetic.example_strokes(5, 4)")
+    set_strokes = """
+        from mnist_edu import synthetic
+        board.predict = lambda image: (time.sleep(0.5), predict(image))[1]
+        board.strokes = synthetic.example_strokes(5, 4)  # never shown beside the old answer
+        """
+    run(page, textwrap.dedent(set_strokes))
     shown = settled(page, lambda shown: same(shown, [{"strokes": synthetic.example_strokes(5, 4)}]))
     assert agrees(predict)(shown)
     run(page, "def fail(image): raise OSError('the model is gone')\nboard.predict = fail")
