@@ -155,8 +155,14 @@ def run_series(full: bool, jobs: int) -> tuple[float, list[dict]]:
 
 
 def watch_memory(peaks: dict[str, int], stop: threading.Event) -> None:
-    """Keep the largest memory of each notebook's processes together, in bytes."""
+    """Keep the largest memory of each notebook's processes together, in bytes.
+
+    What processes share, such as TensorFlow's libraries, counts once (PSS) where the system knows.
+    """
     import psutil
+
+    def memory(process) -> int:
+        return getattr(process.memory_full_info(), "pss", 0) or process.memory_info().rss
 
     while not stop.wait(0.5):
         for process in psutil.Process().children(recursive=True):
@@ -166,7 +172,7 @@ def watch_memory(peaks: dict[str, int], stop: threading.Event) -> None:
                     continue
                 name = Path(words[words.index("papermill") + 1]).stem
                 family = [process, *process.children(recursive=True)]
-                used = sum(member.memory_info().rss for member in family)
+                used = sum(memory(member) for member in family)
                 peaks[name] = max(peaks.get(name, 0), used)
             except psutil.Error:  # it has ended meanwhile
                 continue

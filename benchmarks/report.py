@@ -143,7 +143,10 @@ def summit(page: dict) -> list[str]:
 def transfer(page: dict) -> list[str]:
     found = page["mean_low_high"]
     lines = [f"{a} | {b} | {percent(found[name])}" for name, (a, b) in TRANSFERS.items()]
-    return rows("trained on | tested on | mean accuracy | lowest to highest", lines)
+    mean, low, high = map(minutes, found["seconds"])
+    told = f"To draw {page['settings']['drawn']:,} digits and train on them takes {mean} "
+    told += f"({low} to {high}) on {page['machine']['cores']} cores."
+    return rows("trained on | tested on | mean accuracy | lowest to highest", lines) + ["", told]
 
 
 def ink(page: dict) -> list[str]:
