@@ -89,6 +89,7 @@ def costs(page: dict) -> list[str]:
     versions = ", ".join(f"{name} {about[name]}" for name in names)
     said = f"{about['cores']} cores of a {about['system']} machine, {versions}. "
     said += "Time: the first line of each kind, what one would do instead, counts as 1."
+    said += " Memory: all processes of a notebook together, what they share counted once."
     return rows("what | median | lowest to highest | time", lines) + ["", said]
 
 
