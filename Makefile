@@ -59,7 +59,7 @@ bands: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/costs.py --series --full
-	$(BIN)/python benchmarks/ink.py --images 1000 --pages 100
+	$(BIN)/python benchmarks/ink.py --images 2000
 	$(BIN)/python benchmarks/report.py
 
 transfer: $(READY)

@@ -1,7 +1,7 @@
 """What the course itself costs, each beside what one would do instead, measured in one run.
 
 Import, load and drawing take two minutes. ``--series`` adds the quick series, two notebooks at a
-time and then one by one (ten minutes), and ``--full`` the full one (some 20 minutes), with the peak
+time and then one by one (some ten minutes), and ``--full`` the full one (five to 20), with the peak
 memory of each notebook. Seconds are of one machine; the ratios are what counts. What is not
 measured anew stays in the file.
 

@@ -249,9 +249,12 @@ def summary(rows: list[dict]) -> dict:
         mine = [row for row in rows if row["name"] == name]
         found[name] = {"seeds": len(mine)}
         for number in ("seconds", "steps", "accuracy"):
-            values = [row[number] for row in mine]
-            found[name][number] = [round(float(f(values)), 4) for f in (np.mean, min, max)]
+            found[name][number] = mean_low_high([row[number] for row in mine])
     return found
+
+
+def mean_low_high(values: list[float]) -> list[float]:
+    return [round(float(f(values)), 4) for f in (np.mean, min, max)]
 
 
 def main() -> None:

@@ -129,8 +129,7 @@ def summary(rows: list[dict]) -> dict:
     found = {}
     for name in rows[0]:
         if name != "seed":
-            values = [row[name] for row in rows]
-            found[name] = [round(float(f(values)), 4) for f in (np.mean, min, max)]
+            found[name] = race.mean_low_high([row[name] for row in rows])
             print(f"{name}: mean {found[name][0]}, {found[name][1]} to {found[name][2]}")
     return found
 
