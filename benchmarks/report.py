@@ -119,6 +119,11 @@ def percent(three: list[float]) -> str:
     return f"{mean:.2f} % | {low:.2f} to {high:.2f} %"
 
 
+def minutes_of_seeds(three: list[float]) -> str:
+    mean, low, high = map(minutes, three)
+    return f"{mean} ({low} to {high})"
+
+
 def race(page: dict) -> list[str]:
     found = page["race_summary"]
     base = found["record"]["seconds"][0]
@@ -134,8 +139,7 @@ def race(page: dict) -> list[str]:
 def summit(page: dict) -> list[str]:
     lines = []
     for name, row in page["whole_summary"].items():
-        mean, low, high = row["seconds"]
-        spent = f"{minutes(mean)} ({minutes(low)} to {minutes(high)})"
+        spent = minutes_of_seeds(row["seconds"])
         shown_name = SUMMITS.get(name, name)
         lines.append(f"{shown_name} | {percent(row['accuracy'])} | {spent} | {row['seeds']}")
     return rows("network | test accuracy | lowest to highest | training | seeds", lines)
@@ -144,9 +148,8 @@ def summit(page: dict) -> list[str]:
 def transfer(page: dict) -> list[str]:
     found = page["mean_low_high"]
     lines = [f"{a} | {b} | {percent(found[name])}" for name, (a, b) in TRANSFERS.items()]
-    mean, low, high = map(minutes, found["seconds"])
-    told = f"To draw {page['settings']['drawn']:,} digits and train on them takes {mean} "
-    told += f"({low} to {high}) on {page['machine']['cores']} cores."
+    told = f"To draw {page['settings']['drawn']:,} digits and train on them takes "
+    told += f"{minutes_of_seeds(found['seconds'])} on {page['machine']['cores']} cores."
     return rows("trained on | tested on | mean accuracy | lowest to highest", lines) + ["", told]
 
 
