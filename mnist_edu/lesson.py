@@ -4,8 +4,6 @@ Nothing here trains or draws. TensorFlow and Keras are imported only where they 
 """
 
 import functools
-import html
-import importlib
 import importlib.metadata
 import json
 import os
@@ -18,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from mnist_edu import data
-from mnist_edu.show import line, show
+from mnist_edu.errors import needs
+from mnist_edu.show import html_table, line, show, text_table
 
 RESULTS_MIME = "application/vnd.mnist-edu.results+json"
 UNANSWERED = "Not answered yet."
@@ -36,7 +35,7 @@ def set_seed(seed: int) -> None:
     """
     random.seed(seed)
     np.random.seed(seed)
-    keras, tensorflow = _import("keras"), _import("tensorflow")
+    keras, tensorflow = needs("keras", "lessons"), needs("tensorflow", "lessons")
     keras.utils.set_random_seed(seed)
     tensorflow.config.experimental.enable_op_determinism()
     tensorflow.get_logger().setLevel("ERROR")
@@ -55,20 +54,13 @@ def versions() -> None:
 
 def device() -> None:
     """Print the device that TensorFlow will compute on."""
-    config = _import("tensorflow").config
+    config = needs("tensorflow", "lessons").config
     gpus = config.list_physical_devices("GPU")
     if not gpus:
         print("This notebook computes on the CPU.")
     for gpu in gpus:
         name = config.experimental.get_device_details(gpu).get("device_name", "GPU")
         print(f"This notebook computes on the GPU: {name}")
-
-
-def _import(name: str):
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise ImportError(f'{name} is missing: pip install "mnist_edu[lessons]"') from None
 
 
 # --- Predict, then look --------------------------------------------------------------------------
@@ -138,16 +130,7 @@ def table(rows: list[dict], source: str = "") -> None:
 
 def _table_bundle(rows: list[dict], source: str) -> dict:
     cells = [list(rows[0])] + [[str(row[key]) for key in rows[0]] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
-    tags = ["th"] + ["td"] * len(rows)
-    body = "".join(
-        "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"
-        for tag, row in zip(tags, cells, strict=True)
-    )
-    caption = f"<caption>{html.escape(source)}</caption>" if source else ""
-    text = "\n".join(([source] if source else []) + [line.rstrip() for line in lines])
-    return {"text/plain": text, "text/html": f"<table>{caption}{body}</table>"}
+    return {"text/plain": text_table(cells, source), "text/html": html_table(cells, source)}
 
 
 # --- Progress ------------------------------------------------------------------------------------
@@ -176,7 +159,7 @@ def keras_progress(epochs: int, label: str = ""):
         parts = [f"epoch {epoch + 1} of {epochs}", *parts]
         update(prefix + " · ".join([*parts, f"{time.perf_counter() - start:.0f} s"]))
 
-    keras = _import("keras")
+    keras = needs("keras", "lessons")
     update(f"{prefix}epoch 1 of {epochs} …")
     return keras.callbacks.LambdaCallback(on_epoch_end=tell)
 

@@ -3,8 +3,7 @@
 Every function returns a :class:`Picture` and draws nothing else. ``description`` holds a sentence
 made from the data, for those who cannot see the picture; a notebook shows it below. ``source``
 says where the data is from ("MNIST", "embedded digits"): it stands in the corner.
-Colours are those of M. Okabe and K. Ito ("Color universal design", 2008), told apart by
-colour-blind readers; lines also differ in dash and marker, right and wrong in mark and frame.
+Colours are those of :mod:`mnist_edu.palette`.
 """
 
 import base64
@@ -18,11 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from mnist_edu.palette import BLUE, GREEN, ORANGE, PURPLE, SKY
 from mnist_edu.show import show
 
 WIDTH = 6.7  # inches: 170 mm, the width of a page
 DPI = 110
-BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
 STYLES = [
     {"color": BLUE, "linestyle": "-", "marker": "o"},
     {"color": ORANGE, "linestyle": "--", "marker": "s"},

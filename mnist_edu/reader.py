@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_edu import data, download, synthetic
-from mnist_edu.lesson import _import
+from mnist_edu.errors import needs
 
 VERSION = 1  # of the network and its training: a kept file of another version is not used
 FILE = "reader.keras"
@@ -95,7 +95,7 @@ def train(digits: data.Dataset, tell: Tell = terminal, epochs: int = EPOCHS):
     Embedded digits are mixed with MNIST: they hold ways to write that are rare there, such as a 7
     with a bar and a 1 with a foot.
     """
-    keras = _import("keras")
+    keras = needs("keras", "lessons")
     keras.utils.set_random_seed(1)
     images, labels = _mixed(digits)
     steps = epochs * -(-len(labels) // BATCH)
@@ -224,7 +224,7 @@ def _strangers(path: Path):
 
 
 def _load(path: Path):
-    return _import("keras").models.load_model(path, compile=False, safe_mode=True)
+    return needs("keras", "lessons").models.load_model(path, compile=False, safe_mode=True)
 
 
 def _keep(model, path: Path, tell: Tell) -> None:

@@ -4,7 +4,7 @@ import html
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 UP_AND_CLEAR = "\x1b[1A\x1b[2K"  # what terminals understand: to the line above, and empty it
 
@@ -52,6 +52,43 @@ def line() -> Callable[[str], None]:
         shown = True
 
     return update
+
+
+def text_table(rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """Write rows of texts, the first of them the head, as columns.
+
+    >>> print(text_table([["digit", "read as"], ["7", "1"]], "MNIST"))
+    MNIST
+    digit  read as
+    7      1
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join(([caption] if caption else []) + lines)
+
+
+def html_table(
+    rows: Sequence[Sequence[str]], caption: str = "", links: Sequence[str] | None = None
+) -> str:
+    """Write rows of texts, the first of them the head, as HTML.
+
+    ``links`` has an address for the first cell of each row below the head, or an empty text.
+    """
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [html.escape(cell) for cell in row]
+        if number and links and links[number - 1]:
+            cells[0] = f'<a href="{html.escape(links[number - 1])}">{cells[0]}</a>'
+        tag = "td" if number else "th"
+        lines.append("<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>")
+    above = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return f"<table>{above}{''.join(lines)}</table>"
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows of texts, the first of them the head, as Markdown."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
 def in_notebook() -> bool:

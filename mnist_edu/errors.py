@@ -1,0 +1,36 @@
+"""Two kinds of errors, and how a missing library is named.
+
+``AskedWrongly``: what was asked for cannot be, ask otherwise (exit code 2). ``WentWrong``: it was
+asked rightly, and failed (exit code 1). The message of each says what to do.
+"""
+
+import importlib
+from types import ModuleType
+
+
+class AskedWrongly(ValueError):
+    """What was asked for does not exist or is not allowed."""
+
+
+class WentWrong(RuntimeError):
+    """What was asked for has failed."""
+
+
+class Missing(WentWrong, ImportError):
+    """A library is missing, or cannot be used."""
+
+
+def needs(module: str, extra: str) -> ModuleType:
+    """Import a module and return it, or name the extra of the package that brings it.
+
+    Raises
+    ------
+    Missing
+        If the module, or one that it needs, cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        library, found = module.split(".")[0], error.name or module
+        why = "is missing" if found.split(".")[0] == library else f"cannot be used ({error})"
+        raise Missing(f'{library} {why}: pip install "mnist_edu[{extra}]"') from None
