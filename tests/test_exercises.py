@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from exercise_cells import NOTEBOOKS, exercise_numbers, said_by
+from cells import NOTEBOOKS, exercise_numbers, said_by
 
 from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10
 from mnist_edu.synthetic import make_digits
