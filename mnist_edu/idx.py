@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from mnist_edu.cache import whole
+
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_START = b"\x1f\x8b"
 
@@ -109,4 +111,5 @@ def write_idx(path: str | os.PathLike, array: np.ndarray) -> None:
     content = bytes([0, 0, code, array.ndim]) + sizes + array.astype(TYPES[code]).tobytes()
     if str(path).endswith(".gz"):
         content = gzip.compress(content, mtime=0)
-    Path(path).write_bytes(content)
+    with whole(Path(path)) as part:
+        part.write_bytes(content)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_edu import data
+from mnist_edu.cache import whole
 from mnist_edu.errors import needs
 from mnist_edu.show import html_table, line, show, text_table
 
@@ -118,7 +119,8 @@ def _keep(folder: Path, source: str, results: dict[str, float]) -> None:
     path = folder / f"{os.environ.get('MNIST_EDU_NOTEBOOK', 'notebook')}.json"
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {"results": {}}
     kept = {"source": source, "results": kept["results"] | results}
-    path.write_text(json.dumps(kept, indent=1), "utf-8")
+    with whole(path) as part:
+        part.write_text(json.dumps(kept, indent=1), "utf-8")
 
 
 def table(rows: list[dict], source: str = "") -> None:
