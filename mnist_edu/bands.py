@@ -34,20 +34,21 @@ def measure(
     """
     chosen = sorted(series.find(numbers), key=lambda n: (n not in series.LONGEST_FIRST, n))
     runs = [(number, seed) for number in chosen for seed in seeds]
+
+    def measure_one(run: tuple[str, int]) -> series.Row:
+        with tempfile.TemporaryDirectory() as out:
+            (row,) = series.run(
+                [run[0]], full, source, jobs=1, out=out, beside=1, parameters={"seed": run[1]}
+            )
+        return row
+
     with ThreadPoolExecutor(2) as pool:
-        for seed, row in pool.map(lambda run: _one_seed(*run, full, source), runs):
+        for (_, seed), row in zip(runs, pool.map(measure_one, runs), strict=True):
+            if row.error:
+                raise WentWrong(f"{row.notebook}, seed {seed}, failed: {row.error}")
             _add_seed(folder, row, seed, full)
     if full:
         write_shift_rows(folder)
-
-
-def _one_seed(number: str, seed: int, full: bool, source: str) -> tuple[int, series.Row]:
-    with tempfile.TemporaryDirectory() as out:
-        how = {"full": full, "source": source, "seed": seed}
-        (row,) = series.run([number], jobs=1, beside=1, out=out, **how)
-    if row.error:
-        raise WentWrong(f"{row.notebook}, seed {seed}, failed: {row.error}")
-    return seed, row
 
 
 def path_of(folder: Path, number: str, full: bool, source: str) -> Path:
@@ -59,12 +60,16 @@ def path_of(folder: Path, number: str, full: bool, source: str) -> Path:
 def _add_seed(folder: Path, row: series.Row, seed: int, full: bool) -> None:
     path, digits = path_of(folder, row.number, full, row.source), data.row_of(row.source)
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    head = {"notebook": row.number, "lesson": "full" if full else "quick", "source": row.source}
+    head: dict[str, object] = {
+        "notebook": row.number,
+        "lesson": "full" if full else "quick",
+        "source": row.source,
+    }
     if digits and digits.version:
         head["digits"] = digits.version
     if kept.get("digits") != head.get("digits"):  # seeds on digits that are no longer drawn
         kept = {}
-    known, metrics = kept.get("metrics", {}), {}
+    known, metrics = kept.get("metrics", {}), dict[str, dict]()
     for name, value in row.results.items():
         values = known.get(name, {}).get("values", {}) | {str(seed): round(value, 5)}
         metrics[name] = _metric(values)

@@ -9,9 +9,9 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -75,8 +75,8 @@ def read_csv(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     """
     name, images, labels, columns = Path(path).name, [], [], None
     with _text_of(Path(path)) as file:
-        lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
-        head, lines, separator, width = _start(lines, name)
+        written = ((number, line) for number, line in enumerate(file, 1) if line.strip())
+        head, lines, separator, width = _start(written, name)
         while some := list(itertools.islice(lines, LINES)):
             values = _values(some, separator, name, width)
             columns = columns or _columns(head, values, name)
@@ -100,7 +100,7 @@ def _text_of(path: Path) -> Iterator[TextIO]:
     with open(path, "rb") as raw:
         start = raw.read(2)
         raw.seek(0)
-        stream = raw
+        stream: Any = raw
         try:
             if start == b"\x1f\x8b":
                 stream = gzip.GzipFile(fileobj=raw)
@@ -149,7 +149,7 @@ def _words(line: str, separator: str) -> list[str]:
 
 def _values(lines: list[Line], separator: str, name: str, width: int) -> np.ndarray:
     """Return the numbers of lines, int64 (lines, width), or name the line that is wrong."""
-    how = {"delimiter": separator, "comments": None, "ndmin": 2, "quotechar": '"'}
+    how: dict[str, Any] = {"delimiter": separator, "comments": None, "ndmin": 2, "quotechar": '"'}
     with contextlib.suppress(ValueError, Warning), warnings.catch_warnings():
         warnings.simplefilter("error")
         values = np.loadtxt((text for _, text in lines), np.float64, **how)
@@ -222,13 +222,12 @@ def _by_value(values: np.ndarray, name: str) -> tuple[int, list[int]]:
 
 
 def _check_range(
-    values: np.ndarray, columns: tuple[int, list[int]], numbers: Iterable[int], name: str
+    values: np.ndarray, columns: tuple[int, list[int]], numbers: list[int], name: str
 ) -> None:
     label, pixels = columns
     used = values[:, [label, *pixels]]
-    outside = (used < 0).any(axis=1) | (used > 255).any(axis=1)
-    wrong = outside | (values[:, label] > 9)
-    for number, is_outside, is_wrong in zip(numbers, outside, wrong, strict=True):
-        if is_wrong:
-            told = "a value outside 0..255" if is_outside else "a label above 9"
-            raise ValueError(f"{name}, line {number}: {told}")
+    outside = (used.min(axis=1) < 0) | (used.max(axis=1) > 255)
+    wrong = np.flatnonzero(outside | (values[:, label] > 9))
+    if len(wrong):
+        told = "a value outside 0..255" if outside[wrong[0]] else "a label above 9"
+        raise ValueError(f"{name}, line {numbers[wrong[0]]}: {told}")

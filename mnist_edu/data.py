@@ -1,8 +1,8 @@
 """Load the handwritten digits, and change their form: scaled, flat, one-hot, shifted.
 
->>> digits = load("synthetic")
->>> digits.train.images.shape, digits.train.labels.shape
-((55000, 28, 28), (55000,))
+>>> images, labels = synthetic.make_digits(100, seed=1)
+>>> flatten(scale(images)).shape, one_hot(labels).shape
+((100, 784), (100, 10))
 """
 
 import contextlib
@@ -83,7 +83,7 @@ def _embedded(cache: Path, patient: bool) -> list[np.ndarray]:
     paths = [cache / f"embedded-v{synthetic.VERSION}-{part}.npy" for part in parts]
     with contextlib.suppress(Exception):  # missing, or damaged in whatever way: draw anew
         return [_open(path) for path in paths]
-    update, arrays = line(), []
+    update, arrays = line(), list[np.ndarray]()
     for n, seed in synthetic.SETS:
 
         def tell(done: int, n: int = n) -> None:

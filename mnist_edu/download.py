@@ -122,7 +122,8 @@ def _retrieve(path: Path, mirror: str, watch: "_Watch") -> str:
     digest = hashlib.sha256()
     try:
         with requests.get(mirror + path.name, stream=True, timeout=20) as answer:
-            answer.raise_for_status()
+            if not answer.ok:
+                return f"answered {answer.status_code}"
             watch.total = int(answer.headers.get("Content-Length", 0))
             with whole(path) as part:
                 with open(part, "wb") as file:
@@ -133,8 +134,6 @@ def _retrieve(path: Path, mirror: str, watch: "_Watch") -> str:
                 if digest.hexdigest() != FILES[path.name]:
                     told = f"the SHA-256 of its {watch.count:,} bytes does not match"
                     raise ValueError(f"wrong content: {told}")
-    except requests.HTTPError as error:
-        return f"answered {error.response.status_code}"
     except requests.RequestException as error:
         return f"{type(error).__name__} after {watch.count:,} bytes"
     except ValueError as error:

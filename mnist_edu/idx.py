@@ -11,7 +11,7 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 import numpy as np
 
@@ -43,19 +43,19 @@ def read_idx(file: str | os.PathLike | bytes) -> np.ndarray:
         return _read(stream, Path(file).name)
 
 
-def _read(stream: BinaryIO, name: str) -> np.ndarray:
+def _read(stream: IO[bytes], name: str) -> np.ndarray:
     start = stream.read(2)
     stream.seek(0)
     if start != GZIP_START:
         return _parse(stream, name)
     try:
         with gzip.GzipFile(fileobj=stream) as unpacked:
-            return _parse(unpacked, name)
+            return _parse(cast(IO[bytes], unpacked), name)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{name}: broken gzip data ({error})") from None
 
 
-def _parse(stream: BinaryIO, name: str) -> np.ndarray:
+def _parse(stream: IO[bytes], name: str) -> np.ndarray:
     head = _take(stream, 4, f"{name}: the first 4 bytes")
     if head[:2] != b"\0\0":
         raise ValueError(f"{name}: not an IDX file, it starts with {head[:2].hex()} and not 0000")
@@ -75,7 +75,7 @@ def _parse(stream: BinaryIO, name: str) -> np.ndarray:
     return np.frombuffer(values, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(shape)
 
 
-def _take(stream: BinaryIO, length: int, what: str) -> bytearray:
+def _take(stream: IO[bytes], length: int, what: str) -> bytearray:
     """Read exactly ``length`` bytes, in pieces: a false size must not claim memory."""
     found = bytearray()
     while len(found) < length:

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def device() -> None:
 # --- Predict, then look --------------------------------------------------------------------------
 
 
-def compare(guess: object, truth: object, unit: str = "", digits: int = 3) -> None:
+def compare(guess: Any, truth: Any, unit: str = "", digits: int = 3) -> None:
     """Print the reader's guess beside the truth; ``...`` means that nothing was written down.
 
     Parameters
@@ -88,7 +89,7 @@ def compare(guess: object, truth: object, unit: str = "", digits: int = 3) -> No
         print(f"Your guess: {guess}{unit} · answer: {shown} · difference: {difference}")
 
 
-def _number(value: object, digits: int) -> str:
+def _number(value: Any, digits: int) -> str:
     if isinstance(value, str | bool):
         return str(value)
     if float(value) == int(value):
@@ -156,8 +157,9 @@ def keras_progress(epochs: int, label: str = ""):
     prefix = f"{label} · " if label else ""
 
     def tell(epoch: int, logs: dict | None) -> None:
+        found = logs or {}
         names = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "validation accuracy"}
-        parts = [f"{name} {logs[key]:.4f}" for key, name in names.items() if key in (logs or {})]
+        parts = [f"{name} {found[key]:.4f}" for key, name in names.items() if key in found]
         parts = [f"epoch {epoch + 1} of {epochs}", *parts]
         update(prefix + " · ".join([*parts, f"{time.perf_counter() - start:.0f} s"]))
 

@@ -4,7 +4,6 @@ Each notebook runs with papermill in a process and a kernel of its own. The quic
 ``notebooks/quick.toml`` and nowhere else.
 """
 
-import ast
 import json
 import os
 import subprocess
@@ -23,6 +22,18 @@ from mnist_edu.show import html_table, text_table
 
 LONGEST_FIRST = ("05", "03", "07", "06")
 OK, FAILED = "ok", "failed"
+REASONS = {  # of errors that a notebook ends with
+    "NameError": "an earlier cell no longer sets this name",
+    "ImportError": "package and notebook are of different versions",
+    "AttributeError": "package and notebook are of different versions",
+    "TypeError": "a function was changed, and its call was not",
+    "ModuleNotFoundError": 'a library is missing: pip install "mnist_edu[all]"',
+    "Missing": "a library is missing",
+    "FileNotFoundError": "an earlier cell no longer writes this file",
+    "MemoryError": "too little memory: run fewer notebooks at a time, with --jobs 1",
+    "ResourceExhaustedError": "too little memory: run fewer notebooks at a time, with --jobs 1",
+    "AssertionError": "a check of the notebook itself failed",
+}
 QUIET = "c = get_config()\nc.IPKernelApp.capture_fd_output = False\n"
 
 
@@ -74,11 +85,10 @@ def find(numbers: list[str] | None = None) -> dict[str, Path]:
 
 def parameters_of(path: Path) -> set[str]:
     """Return the names that the parameters cell of a notebook sets."""
-    for cell in json.loads(path.read_text("utf-8"))["cells"]:
-        if "parameters" in cell["metadata"].get("tags", []):
-            tree = ast.parse("".join(cell["source"]))
-            return {node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)}
-    raise ValueError(f"{path.name} has no cell tagged parameters")
+    found = needs("papermill", "run").inspect_notebook(path)
+    if not found:
+        raise AskedWrongly(f"{path.name} has no cell tagged parameters")
+    return set(found)
 
 
 def settings(path: Path, full: bool, **more: object) -> dict:
@@ -121,7 +131,7 @@ def run(
     jobs: int = 2,
     out: str | os.PathLike = "executed",
     beside: int = 0,
-    **parameters: object,
+    parameters: dict | None = None,
 ) -> list[Row]:
     """Run notebooks and return a row for each, in the order of their numbers.
 
@@ -133,7 +143,7 @@ def run(
     jobs : how many run at a time
     out : folder for the executed notebooks and their HTML pages
     beside : how many other runs share the cores
-    parameters : further parameters for every notebook, such as ``seed=2``
+    parameters : further parameters for every notebook, such as ``{"seed": 2}``
 
     Raises
     ------
@@ -148,7 +158,7 @@ def run(
     if source == "auto":  # look once, and not once a notebook
         row = data.row_of(data.load("auto").source)
         source = row.name if row else source
-    plans = {n: settings(p, full, source=source, **parameters) for n, p in chosen.items()}
+    plans = {n: settings(p, full, source=source, **parameters or {}) for n, p in chosen.items()}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     order = sorted(chosen, key=lambda n: (n not in LONGEST_FIRST, n))
@@ -202,8 +212,9 @@ def _error(path: Path, stderr: str) -> str:
     """Return the failing cell and its error; without one, the last line that was printed."""
     for cell, output in outputs(path):
         if output["output_type"] == "error":
-            name = cell.get("id") or cell["metadata"].get("name", "?")
-            return f"cell {name}: {output['ename']}: {output['evalue'].splitlines()[0][:200]}"
+            kind, text = output["ename"], (output["evalue"].splitlines() or [""])[0][:200]
+            likely = f" (likely: {REASONS[kind]})" if kind in REASONS else ""
+            return f"cell {cell.get('id', '?')}: {kind}: {text}{likely}"
     lines = [line for line in stderr.splitlines() if line.strip()] or ["no message"]
     if "DeadKernelError" in stderr:
         return "the kernel died: out of memory, or killed from outside"

@@ -12,6 +12,12 @@ from mnist_edu import download, files, idx, synthetic
 SIZES = {"train": 300, "t10k": 100}
 
 
+def pytest_collection_modifyitems(items):
+    """What is quick to fail comes first, what runs all notebooks last."""
+    order = ("series", "browser", "slow")
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in order])
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     """Every test starts with an empty cache and without ``MNIST_EDU_DATA``."""

@@ -48,7 +48,7 @@ def test_bounds_do_not_replace_the_tensorflow_of_colab():
 
 
 def test_package_itself_is_light():
-    light = {"numpy", "matplotlib", "pillow", "pooch", "requests", "platformdirs"}
+    light = {"numpy", "matplotlib", "pillow", "requests", "platformdirs"}
     assert set(names(PROJECT["dependencies"])) == light
 
 

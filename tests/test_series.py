@@ -39,7 +39,7 @@ def test_one_failing_notebook_does_not_stop_the_others(folder, capsys):
     notebook(folder, "02_dies.ipynb", "import os\nos._exit(1)")
     assert __main__.main(["run", "--out", "out"]) == 1
     printed = capsys.readouterr().out
-    assert "cell cell-1: ZeroDivisionError: division by zero" in printed
+    assert "00_bad: cell cell-1: ZeroDivisionError: division by zero" in printed
     assert "the kernel died" in printed
     assert "score 0.1" in printed
     assert {p.name for p in (folder.parent / "out").glob("*.html")} >= {
@@ -76,7 +76,7 @@ def test_table_shows_test_accuracies_first():
 
 def test_embedded_digits_cannot_be_overlooked(folder, capsys):
     notebook(folder, "01_a.ipynb", RECORD)
-    rows = series.run(["01"], out="out", origin="embedded digits")
+    rows = series.run(["01"], out="out", parameters={"origin": "embedded digits"})
     series.show_results(rows, "out")
     assert data.EMBEDDED in capsys.readouterr().out
     for page in ("01_a.html", "index.html"):
