@@ -1,7 +1,9 @@
 # The commands of the README. `make` alone shows them.
 
-FOUND := $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# TensorFlow has no build for other versions yet.
+SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+FOUND := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c '$(SUITS)' 2>/dev/null && echo $$p && break; done)
 PYTHON ?= $(FOUND)
 BIN := .venv/bin
 READY := .venv/ready
@@ -33,7 +35,9 @@ help:
 	@echo "make clean        remove what these commands made"
 
 $(READY): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Install it, or name it: make PYTHON=..."; exit 1; }
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUITS)' || { echo "Python 3.11, 3.12 or 3.13 is needed, and" \
+		"$(if $(PYTHON),$(PYTHON) is another,none was found). Install one, or name it: make PYTHON=..."; exit 1; }
+	@echo "Installing the environment into .venv, about 2 GB: this takes some minutes, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .

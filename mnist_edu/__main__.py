@@ -1,7 +1,6 @@
 """The commands: ``mnist-edu run``, ``data``, ``draw``, and those for authors."""
 
 import argparse
-import contextlib
 import sys
 from pathlib import Path
 
@@ -90,20 +89,24 @@ def _data(arguments: argparse.Namespace) -> None:
     cache = cache_folder()
     if arguments.download:
         download.download(cache, silence=20)
-    for name, folder in data.places(cache).items():
-        try:
-            files.read_mnist(folder)
-            state = "all four files are there, their content is right"
-        except ValueError as error:
-            state = str(error)
-        print(f"{name} {folder}: {state}")
-    with contextlib.suppress(OSError, ValueError):
-        data.decoded(cache)
-        print("The cache holds the decoded images: the files are not needed any more.")
-    digits = data.load("mnist")
-    print(digits)
+    if data.is_decoded(cache):
+        print(f"The cache {cache} holds the decoded images: no file is needed any more.")
+    else:
+        for name, folder in data.places(cache).items():
+            print(f"{name} {folder}: {_state(folder)}")
+    if not data.mnist_is_here(cache):
+        raise WentWrong(f"MNIST is not here. What to do: {data.SOURCES['mnist'].remedy}")
+    print(data.load("mnist"))
     if arguments.csv:
         _write_csv(Path(arguments.csv))
+
+
+def _state(folder: Path) -> str:
+    try:
+        files.read_mnist(folder)
+        return "all four files are there, their content is right"
+    except ValueError as error:
+        return str(error)
 
 
 def _write_csv(folder: Path) -> None:

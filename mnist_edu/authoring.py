@@ -16,7 +16,7 @@ from mnist_edu.errors import AskedWrongly, WentWrong, needs
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
+    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
 CELL_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MACHINE_PATH = re.compile(r"/(root|home|tmp|Users|var)/[^\"\\ ]*")
@@ -79,9 +79,9 @@ def figures(folder: Path) -> list[Path]:
 
     Pictures whose tag is gone are removed. Nothing is executed.
     """
+    notebooks, written = series.find().values(), []
     folder.mkdir(exist_ok=True)
-    written = []
-    for notebook in series.find().values():
+    for notebook in notebooks:
         for cell, output in series.outputs(notebook):
             names = [tag[7:] for tag in cell["metadata"].get("tags", []) if tag[:7] == "figure:"]
             png = output.get("data", {}).get("image/png")

@@ -205,7 +205,7 @@ def _split(arrays: list[np.ndarray], size: int, source: str) -> Dataset:
 
 def _in_folder(folder: Path) -> list[np.ndarray]:
     """Return the four arrays of a folder that was asked for; say why where it has none."""
-    if not folder.is_dir():  # old programs name the folder that they want to be made
+    if not folder.exists():  # old programs name the folder that they want to be made
         return []
     try:
         return files.read(folder)
@@ -238,8 +238,7 @@ def _from_files(cache: Path, patient: bool) -> list[np.ndarray]:
 
 def mnist_is_here(cache: Path) -> bool:
     """Say whether MNIST can be had without a network."""
-    with contextlib.suppress(OSError, ValueError):
-        decoded(cache)
+    if is_decoded(cache):
         return True
     for folder in places(cache).values():
         with contextlib.suppress(ValueError):
@@ -260,6 +259,14 @@ def places(cache: Path) -> dict[str, Path]:
 def decoded(cache: Path) -> list[np.ndarray]:
     """Open MNIST's four decoded arrays in the cache, or raise the error that says why not."""
     return [_open(path) for path in _mnist_paths(cache)]
+
+
+def is_decoded(cache: Path) -> bool:
+    """Say whether the cache holds MNIST's four decoded arrays."""
+    try:
+        return bool(decoded(cache))
+    except Exception:  # missing, or damaged in whatever way
+        return False
 
 
 def _mnist_paths(cache: Path) -> list[Path]:

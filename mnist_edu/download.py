@@ -83,7 +83,7 @@ def _fetch(path: Path, mirrors: list[str], silence: float) -> None:
         reason = _attempt(path, mirror, silence)
         if not reason:
             return
-        faults.append(f"{mirror} ({reason})")
+        faults.append(f"{reason} ({mirror})")
         mirrors.append(mirrors.pop(0))
     raise Unavailable(f"no mirror gave {path.name}: " + "; ".join(faults))
 

@@ -67,6 +67,8 @@ def read(folder: Path) -> list[np.ndarray]:
     ValueError
         If a file is missing or damaged, or they do not belong together. Each fault is named.
     """
+    if archive := _archive(folder):
+        return _read_archive(archive)
     found = find(folder)
     arrays, faults = [], [f"{part} is missing" for part in CONTENTS if part not in found]
     for part in CONTENTS if not faults else ():
@@ -82,13 +84,39 @@ def read(folder: Path) -> list[np.ndarray]:
     return arrays
 
 
+def _archive(folder: Path) -> Path | None:
+    """Return the file ``mnist.npz``, in which Keras keeps the digits, if it is what was named."""
+    return next(
+        (
+            path
+            for path in (folder, folder / "mnist.npz")
+            if path.suffix == ".npz" and path.is_file()
+        ),
+        None,
+    )
+
+
+def _read_archive(path: Path) -> list[np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            arrays = [kept[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+    except Exception as error:  # NumPy and zipfile raise whatever the content makes them
+        raise ValueError(f"{path.name} is damaged or not Keras' ({error})") from None
+    for part, array in zip(CONTENTS, arrays, strict=True):
+        try:
+            _check_form(array, 3 if "images" in part else 1)
+        except ValueError as error:
+            raise ValueError(f"{path.name}, {part}: {error}") from None
+    return arrays
+
+
 def _read_part(part: str, paths: list[Path]) -> np.ndarray:
     """Return the first sound one of several files of a part; MNIST's own if it is among them."""
     sound, faults = [], []
     for path in paths:
         try:
             array = read_idx(path)
-            _check_form(path.name, array, 3 if "images" in part else 1)
+            _check_form(array, 3 if "images" in part else 1)
         except ValueError as error:
             faults.append(f"{path.name} is damaged ({error})")
         except OSError as error:
@@ -102,7 +130,7 @@ def _read_part(part: str, paths: list[Path]) -> np.ndarray:
     return sound[0]
 
 
-def _check_form(name: str, array: np.ndarray, axes: int) -> None:
+def _check_form(array: np.ndarray, axes: int) -> None:
     if array.dtype != np.uint8 or array.ndim != axes or not array.size:
         raise ValueError(f"it holds {array.dtype} of shape {array.shape}, not uint8 of {axes} axes")
 
@@ -126,7 +154,7 @@ def read_mnist(folder: Path) -> list[np.ndarray]:
     ValueError
         If the folder does not hold MNIST. Each fault is named.
     """
-    if not folder.is_dir():
+    if not folder.exists():
         raise ValueError("there is no such folder from here")
     arrays = read(folder)
     if wrong := others(arrays):

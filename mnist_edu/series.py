@@ -4,6 +4,7 @@ Each notebook runs with papermill in a process and a kernel of its own. The quic
 ``notebooks/quick.toml`` and nowhere else.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mnist_edu import data, files
+from mnist_edu.cache import cache_folder, whole
 from mnist_edu.errors import AskedWrongly, needs
 from mnist_edu.lesson import RESULTS_MIME
 from mnist_edu.show import html_table, text_table
@@ -77,7 +79,8 @@ def find(numbers: list[str] | None = None) -> dict[str, Path]:
         If there is no such notebook.
     """
     found = {p.name[:2]: p for p in sorted(notebooks_folder().glob("[0-9][0-9]_*.ipynb"))}
-    unknown = [number for number in numbers or [] if number not in found]
+    numbers = [number.zfill(2) for number in numbers or []]
+    unknown = [number for number in numbers if number not in found]
     if unknown:
         raise AskedWrongly(f"no notebook {', '.join(unknown)}: there are {', '.join(found)}")
     return {number: found[number] for number in numbers or found}
@@ -116,9 +119,19 @@ def environment(jobs: int, profile: Path) -> dict[str, str]:
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     env = dict(os.environ, IPYTHONDIR=str(profile), TF_CPP_MIN_LOG_LEVEL="3")
+    env["PYTHONIOENCODING"] = "utf-8"
+    env["MNIST_EDU_CACHE"] = str(_kept_or(profile / "cache"))
     if named := files.named_folder():
         env["MNIST_EDU_DATA"] = str(named.absolute())
     return env | dict.fromkeys(names, threads)
+
+
+def _kept_or(spare: Path) -> Path:
+    """Return the cache folder, or ``spare`` where it cannot be written, so that kernels share."""
+    cache = cache_folder().absolute()
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    return cache if os.access(cache, os.W_OK) else spare
 
 
 # --- Running -------------------------------------------------------------------------------------
@@ -171,22 +184,33 @@ def run(
 
 
 def _run_one(path: Path, plan: dict, out: Path, env: dict) -> Row:
-    """Run a notebook with papermill in a process of its own, and return its row."""
-    target = out.absolute() / path.name
-    target.unlink(missing_ok=True)
-    target.with_suffix(".html").unlink(missing_ok=True)
+    """Run a notebook, and return its row, whatever goes wrong: the others go on."""
+    start, target = time.monotonic(), out.absolute() / path.name
+    try:
+        target.unlink(missing_ok=True)
+        target.with_suffix(".html").unlink(missing_ok=True)
+        stderr = _execute(path, plan, target, env)
+        row = results(target)
+        if stderr is not None:
+            row.state, row.error = FAILED, _error(target, stderr)
+        row.page = _write_html(target, row.source)
+    except (OSError, ValueError) as error:  # a full disk, a notebook cut short by it
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        row = Row(path.stem, state=FAILED, error=f"{target.name} or its page: {reason}")
+    row.seconds = time.monotonic() - start
+    return row
+
+
+def _execute(path: Path, plan: dict, target: Path, env: dict) -> str | None:
+    """Run a notebook with papermill in a process of its own; return what it said if it failed."""
     command = [sys.executable, "-m", "papermill", path.name, str(target), "-k", "python3"]
     command += ["--cwd", str(target.parent), "--no-progress-bar"]
     command += ["-y", json.dumps(plan)]
-    start = time.monotonic()
     env = env | {"MNIST_EDU_NOTEBOOK": path.name[:2]}
-    done = subprocess.run(command, cwd=path.parent, env=env, capture_output=True, text=True)
-    row = results(target)
-    row.seconds = time.monotonic() - start
-    if done.returncode:
-        row.state, row.error = FAILED, _error(target, done.stderr)
-    row.page = _write_html(target, row.source)
-    return row
+    done = subprocess.run(
+        command, cwd=path.parent, env=env, capture_output=True, encoding="utf-8", errors="replace"
+    )
+    return done.stderr if done.returncode else None
 
 
 def results(path: Path) -> Row:
@@ -216,6 +240,8 @@ def _error(path: Path, stderr: str) -> str:
             likely = f" (likely: {REASONS[kind]})" if kind in REASONS else ""
             return f"cell {cell.get('id', '?')}: {kind}: {text}{likely}"
     lines = [line for line in stderr.splitlines() if line.strip()] or ["no message"]
+    if "Kernel didn't respond" in stderr:
+        return "the kernel could not be reached: does something block this computer's 127.0.0.1?"
     if "DeadKernelError" in stderr:
         return "the kernel died: out of memory, or killed from outside"
     return lines[-1][:200]
@@ -233,9 +259,9 @@ def _write_html(path: Path, source: str) -> str:
     name = {"metadata": {"name": path.stem, "path": str(path.parent)}}
     exporter = nbconvert.HTMLExporter(embed_images=True)
     page, _ = exporter.from_notebook_node(notebook, name)
-    target = path.with_suffix(".html")
-    target.write_text(page, "utf-8")
-    return target.name
+    with whole(path.with_suffix(".html")) as part:
+        part.write_text(page, "utf-8")
+    return path.with_suffix(".html").name
 
 
 def _banner(source: str) -> str:
@@ -281,7 +307,9 @@ def show_results(rows: list[Row], out: str | os.PathLike) -> None:
             print(f"\n{row.notebook}: {row.error}")
     head = "<!doctype html><meta charset=utf-8><title>mnist_edu</title><h1>mnist_edu</h1>"
     banners = "".join(map(_banner, warned))
-    index.write_text(head + banners + html_table(table, "", [row.page for row in rows]), "utf-8")
+    page = head + banners + html_table(table, "", [row.page for row in rows])
+    with whole(index) as part:
+        part.write_text(page, "utf-8")
     print(f"\nNotebooks, HTML pages and pictures: {out}, start with {index}")
 
 

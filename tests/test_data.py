@@ -263,6 +263,25 @@ def test_form_of_the_files_does_not_matter(
     np.testing.assert_array_equal(digits.test.labels, expected.test.labels)
 
 
+@pytest.mark.parametrize("file_itself", [True, False])
+def test_archive_of_keras_is_read(small_files, tmp_path, offline, monkeypatch, file_itself):
+    expected = files.read(small_files)
+    names = ("x_train", "y_train", "x_test", "y_test")
+    np.savez_compressed(tmp_path / "mnist.npz", **dict(zip(names, expected, strict=True)))
+    place = tmp_path / "mnist.npz" if file_itself else tmp_path
+    monkeypatch.setenv("MNIST_EDU_DATA", str(place))
+    digits = data.load("mnist", 50)
+    np.testing.assert_array_equal(digits.validation.images, expected[0][:50])
+    np.testing.assert_array_equal(digits.test.labels, expected[3])
+
+
+@pytest.mark.parametrize("content", [b"", b"PK half", b"\x93NUMPY"])
+def test_damaged_archive_of_keras_is_named(tmp_path, content):
+    (tmp_path / "mnist.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="mnist.npz is damaged or not Keras'"):
+        files.read_mnist(tmp_path)
+
+
 def test_one_changed_pixel_is_not_mnist(small_files, offline, monkeypatch, capsys):
     path = small_files / "t10k-images-idx3-ubyte.gz"
     content = bytearray(gzip.decompress(path.read_bytes()))

@@ -69,6 +69,35 @@ def test_unknown_notebook_names_those_there_are(folder, capsys):
     assert "no notebook 77: there are 01" in capsys.readouterr().err
 
 
+def test_numbers_need_no_zero(folder):
+    notebook(folder, "01_a.ipynb", RECORD)
+    assert list(series.find(["1"])) == ["01"]
+
+
+def test_full_disk_costs_one_row_and_leaves_no_half_page(folder, monkeypatch, capsys):
+    notebook(folder, "01_a.ipynb", RECORD)
+    notebook(folder, "02_b.ipynb", RECORD)
+
+    def cut_short(path, plan, target, env):
+        target.write_text(path.read_text()[:100] if path.name[:2] == "01" else path.read_text())
+
+    monkeypatch.setattr(series, "_execute", cut_short)
+    assert __main__.main(["run", "--out", "out"]) == 1
+    printed = capsys.readouterr().out
+    assert "01_a.ipynb or its page: JSONDecodeError" in printed
+    assert {path.name for path in (folder.parent / "out").glob("*.html")} == {
+        "02_b.html",
+        "index.html",
+    }
+
+
+def test_cache_that_cannot_be_written_is_shared_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "a file").write_text("in the way")
+    monkeypatch.setenv("MNIST_EDU_CACHE", str(tmp_path / "a file" / "cache"))
+    env = series.environment(2, tmp_path / "profile")
+    assert env["MNIST_EDU_CACHE"] == str(tmp_path / "profile" / "cache")
+
+
 def test_table_shows_test_accuracies_first():
     results = {"gain": 0.1, "shift_0": 0.9, "cost": 3, "cnn_test_accuracy": 0.99, "ece": 0.01}
     assert series._shown(results) == "cnn_test_accuracy 0.99, gain 0.1, cost 3"
