@@ -248,6 +248,7 @@ print(sess.run(accuracy, feed_dict={x: mnist.test.images, y_: mnist.test.labels}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("tensorflow"), reason="TensorFlow is missing")
 def test_program_of_2016_runs(small_files):
     command = [sys.executable, "-c", KNOWING + PROGRAM, str(small_files)]

@@ -33,6 +33,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "notebooks"
 
 
+@pytest.mark.slow
 def test_one_failing_notebook_does_not_stop_the_others(folder, capsys):
     notebook(folder, "00_bad.ipynb", "1 / 0")
     notebook(folder, "01_good.ipynb", RECORD)
@@ -48,6 +49,7 @@ def test_one_failing_notebook_does_not_stop_the_others(folder, capsys):
     }
 
 
+@pytest.mark.slow
 def test_quick_settings_are_applied_and_full_leaves_them_out(folder):
     notebook(folder, "01_a.ipynb", RECORD)
     (folder / "quick.toml").write_text('["01"]\nseed = 7\n')
@@ -74,6 +76,7 @@ def test_numbers_need_no_zero(folder):
     assert list(series.find(["1"])) == ["01"]
 
 
+@pytest.mark.slow
 def test_full_disk_costs_one_row_and_leaves_no_half_page(folder, monkeypatch, capsys):
     notebook(folder, "01_a.ipynb", RECORD)
     notebook(folder, "02_b.ipynb", RECORD)
@@ -103,6 +106,7 @@ def test_table_shows_test_accuracies_first():
     assert series._shown(results) == "cnn_test_accuracy 0.99, gain 0.1, cost 3"
 
 
+@pytest.mark.slow
 def test_embedded_digits_cannot_be_overlooked(folder, capsys):
     notebook(folder, "01_a.ipynb", RECORD)
     rows = series.run(["01"], out="out", parameters={"origin": "embedded digits"})
@@ -112,6 +116,7 @@ def test_embedded_digits_cannot_be_overlooked(folder, capsys):
         assert data.EMBEDDED in (folder.parent / "out" / page).read_text()
 
 
+@pytest.mark.slow
 def test_store_keeps_the_old_file_when_a_cell_fails(folder, monkeypatch):
     monkeypatch.setattr("mnist_edu.data.load", lambda source: None)
     notebook(folder, "01_a.ipynb", "1 / 0")
@@ -121,6 +126,7 @@ def test_store_keeps_the_old_file_when_a_cell_fails(folder, monkeypatch):
     assert (folder / "01_a.ipynb").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_store_refuses_paths_of_a_machine(folder, monkeypatch):
     monkeypatch.setattr("mnist_edu.data.load", lambda source: None)
     notebook(folder, "01_a.ipynb", "print('/home/' + 'me')")
@@ -128,6 +134,7 @@ def test_store_refuses_paths_of_a_machine(folder, monkeypatch):
         authoring.store(folder / "01_a.ipynb")
 
 
+@pytest.mark.slow
 def test_text_form_keeps_ids_tags_and_outputs(folder, monkeypatch):
     monkeypatch.setattr("mnist_edu.data.load", lambda source: None)
     path, text = folder / "01_a.ipynb", folder / "01_a.py"
@@ -177,6 +184,7 @@ def test_demand_is_stricter_than_the_band():
     ]
 
 
+@pytest.mark.slow
 def test_bands_are_measured_over_seeds(folder, monkeypatch):
     notebook(folder, "01_a.ipynb", RECORD)
     bands.measure(["01"], [1, 3], full=False, source="mnist", folder=folder)
