@@ -548,18 +548,6 @@ def test_weight_histograms_keep_every_weight():
     assert nb05._rebin(buckets).sum() == pytest.approx(50)
 
 
-def test_window_shows_every_place_and_needs_nothing_from_outside(monkeypatch):
-    shown = []
-    monkeypatch.setattr(nb04, "show", shown.append)
-    nb04.stepper(np.arange(20).reshape(4, 5), np.array([[1, 0], [-1, 2]]))
-    (bundle,) = shown
-    lines = bundle["text/plain"].splitlines()
-    assert lines[0] == "A window of 2 x 2 slides over an image, in 12 places."
-    assert lines[2] == "Row 0, column 1: 1·1 + 2·0 + 6·(-1) + 7·2 = 9"
-    assert len(lines) == 13 and bundle["text/html"].count("<li ") == 12
-    assert "//" not in bundle["text/html"] and "MOVING" not in bundle["text/html"]
-
-
 def test_frame_is_the_smallest_around_what_is_true():
     mask = np.zeros((6, 7), bool)
     mask[2, 3] = mask[4, 4] = True

@@ -1,16 +1,11 @@
-"""Checkers of notebook 04, and its sliding window that the reader moves."""
+"""Checkers of notebook 04, and the frame around what a unit sees."""
 
-import html
-import json
 from collections.abc import Callable
 
 import numpy as np
 
+from mnist_edu.exercises.stepper import stepper as stepper  # the window that the reader moves
 from mnist_edu.lesson import UNANSWERED, exercise
-from mnist_edu.show import show
-
-CELL, GAP = 34, 26  # pixels of the screen: a cell, and the space between two grids
-BLUE = "#0072B2"
 
 
 def frame_of(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -18,154 +13,6 @@ def frame_of(mask: np.ndarray) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
     return int(rows[0]), int(columns[0]), int(height), int(width)
-
-
-# --- The window that the reader moves ------------------------------------------------------------
-
-
-def stepper(image: np.ndarray, kernel: np.ndarray) -> None:
-    """Show a kernel that slides over a small image, moved by buttons, a slider or keys.
-
-    All places stand below it in words too, for those who cannot see it, or whose viewer runs no
-    scripts. A script puts the picture in: a viewer that distrusts the notebook removes it whole.
-    The page needs nothing from outside.
-
-    Parameters
-    ----------
-    image : whole numbers (h, w)
-    kernel : whole numbers (kh, kw), not larger than the image
-    """
-    places = _places(np.asarray(image), np.asarray(kernel))
-    words = [place["words"] for place in places]
-    size = " x ".join(map(str, np.shape(kernel)))
-    label = f"A window of {size} slides over an image, in {len(places)} places."
-    items = "".join(
-        f'<li data-at="{place["row"]} {place["column"]}" '
-        f'data-products="{" ".join(map(str, place["products"]))}">{html.escape(line)}</li>'
-        for place, line in zip(places, words, strict=True)
-    )
-    moving = MOVING.replace("QUIET", QUIET).replace("LAST", str(len(places) - 1))
-    moving = json.dumps(moving.replace("SVG", _svg(image, kernel, places, label)))
-    moving = moving.replace("</", "<\\/")
-    page = PAGE.replace("QUIET", QUIET).replace("LABEL", label).replace("ITEMS", items)
-    page = page.replace("SCRIPT", SCRIPT.replace("MOVING", moving))
-    show({"text/html": page, "text/plain": "\n".join([label, *words])})
-
-
-def _places(image: np.ndarray, kernel: np.ndarray) -> list[dict]:
-    height, width = kernel.shape
-    places = []
-    for row in range(image.shape[0] - height + 1):
-        for column in range(image.shape[1] - width + 1):
-            window = image[row : row + height, column : column + width]
-            sums = [
-                " + ".join(f"{a}·{_signed(w)}" for a, w in zip(*pair, strict=True))
-                for pair in zip(window, kernel, strict=True)
-            ]
-            products = (window * kernel).ravel()
-            words = f"Row {row}, column {column}: {' + '.join(sums)} = {products.sum()}"
-            places.append({"row": row, "column": column, "products": products, "words": words})
-    return places
-
-
-def _signed(value: int) -> str:
-    return f"({value})" if value < 0 else str(value)
-
-
-def _svg(image: np.ndarray, kernel: np.ndarray, places: list[dict], label: str) -> str:
-    products = places[0]["products"].reshape(kernel.shape)
-    side = places[-1]["row"] + 1, places[-1]["column"] + 1
-    sums = np.reshape([place["products"].sum() for place in places], side)
-    grids = {"image": image, "kernel": kernel, "image × kernel": products, "map": sums}
-    left, drawn = 2, []
-    for name, values in grids.items():
-        drawn.append(_svg_grid(name, np.asarray(values), left))
-        left += np.shape(values)[1] * CELL + GAP
-    height, width = kernel.shape
-    frame = (
-        f'<rect class="frame" x="2" y="2" width="{width * CELL}" height="{height * CELL}" '
-        f'fill="none" stroke="{BLUE}" stroke-width="4"/>'
-    )
-    tall = max(np.shape(values)[0] for values in grids.values()) * CELL + 26
-    return (
-        f'<svg role="img" aria-label="{label}" viewBox="0 0 {left} {tall}" '
-        f'style="width:100%;max-width:{left}px;font:15px sans-serif">{"".join(drawn)}{frame}</svg>'
-    )
-
-
-def _svg_grid(name: str, values: np.ndarray, left: int) -> str:
-    cells = []
-    for (row, column), value in np.ndenumerate(values):
-        x, y = left + column * CELL, 2 + row * CELL
-        grey = 255 - (100 * value // max(values.max(), 1) if name == "image" else 0)
-        cells.append(
-            f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" '
-            f'fill="rgb({grey},{grey},{grey})" stroke="#888"/>'
-            f'<text x="{x + CELL / 2:g}" y="{y + CELL / 2 + 5:g}" text-anchor="middle" '
-            f'fill="#111">{value}</text>'
-        )
-    x, y = left + values.shape[1] * CELL / 2, len(values) * CELL + 20
-    title = f'<text x="{x:g}" y="{y}" text-anchor="middle" fill="#111">{name}</text>'
-    return f'<g data-grid="{name}">{"".join(cells)}</g>{title}'
-
-
-# QUIET keeps JupyterLab from taking keys that are meant for a control
-QUIET = 'data-lm-suppress-shortcuts="true"'
-PAGE = """<div class="mnist-edu-stepper" role="group" aria-label="LABEL"
- style="background:#fff;color:#111;padding:8px;max-width:640px;text-align:left">
-<p class="says" aria-live="polite" style="min-height:3em;margin:6px 0">
-Run this cell, and the window can be moved here.</p>
-<details><summary QUIET>All places in words</summary><ol>ITEMS</ol></details>
-<script>SCRIPT</script>
-</div>"""
-
-MOVING = """SVG
-<div style="margin:6px 0">
-<button QUIET type="button" class="back">◀ Back</button>
-<button QUIET type="button" class="on">On ▶</button>
-<button QUIET type="button" class="play">Play</button>
-<input QUIET type="range" min="0" max="LAST" value="0" step="1" aria-label="place of the window"
- style="width:220px;vertical-align:middle">
-</div>"""
-
-SCRIPT = """
-for (const box of document.querySelectorAll(".mnist-edu-stepper:not([data-ready])")) {
-  box.dataset.ready = "yes";
-  box.insertAdjacentHTML("afterbegin", MOVING);
-  const find = (name) => box.querySelector(name);
-  const places = [...box.querySelectorAll("li")];
-  const slider = find("input"), frame = find(".frame"), play = find(".play");
-  const products = find('[data-grid="image × kernel"]').querySelectorAll("text");
-  const map = find('[data-grid="map"]');
-  const sums = map.querySelectorAll("text"), cells = map.querySelectorAll("rect");
-  const cell = Number(cells[0].getAttribute("width"));
-  let timer = null;
-  const stop = () => { clearInterval(timer); timer = null; play.textContent = "Play"; };
-  const go = (to) => {
-    const at = Math.max(0, Math.min(places.length - 1, to));
-    const [row, column] = places[at].dataset.at.split(" ").map(Number);
-    frame.setAttribute("x", 2 + column * cell);
-    frame.setAttribute("y", 2 + row * cell);
-    places[at].dataset.products.split(" ").forEach((p, i) => { products[i].textContent = p; });
-    sums.forEach((text, i) => { text.style.visibility = i > at ? "hidden" : "visible"; });
-    cells.forEach((rect, i) => { rect.setAttribute("fill", i === at ? "#cfe6f5" : "#fff"); });
-    find(".says").textContent = places[at].textContent;
-    slider.value = at;
-    if (at === places.length - 1) stop();
-  };
-  const step = (by) => { go(Number(slider.value) + by); };
-  find(".back").onclick = () => { stop(); step(-1); };
-  find(".on").onclick = () => { stop(); step(1); };
-  slider.oninput = () => { stop(); step(0); };
-  play.onclick = () => {
-    if (timer) { stop(); return; }
-    if (Number(slider.value) === places.length - 1) go(0);
-    play.textContent = "Stop";
-    timer = setInterval(() => { if (box.isConnected) step(1); else stop(); }, 1200);
-  };
-  go(0);
-}
-"""
 
 
 # --- Checkers ------------------------------------------------------------------------------------
