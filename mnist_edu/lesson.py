@@ -1,9 +1,8 @@
-"""What every notebook does beside its subject: seeds, guesses, results, progress, exercises.
+"""What every notebook does beside its subject: seeds, guesses, results, progress, shift ruler.
 
 Nothing here trains or draws. TensorFlow and Keras are imported only where they are needed.
 """
 
-import functools
 import importlib.metadata
 import json
 import os
@@ -22,7 +21,6 @@ from mnist_edu.errors import needs
 from mnist_edu.show import html_table, line, show, text_table
 
 RESULTS_MIME = "application/vnd.mnist-edu.results+json"
-UNANSWERED = "Not answered yet."
 SHIFTS = (0, 1, 2, 3, 4)
 
 # --- Before the lesson ---------------------------------------------------------------------------
@@ -166,38 +164,6 @@ def keras_progress(epochs: int, label: str = ""):
     keras = needs("keras", "lessons")
     update(f"{prefix}epoch 1 of {epochs} …")
     return keras.callbacks.LambdaCallback(on_epoch_end=tell)
-
-
-# --- Exercises -----------------------------------------------------------------------------------
-
-
-def exercise(problem: Callable[..., str | None]) -> Callable[..., None]:
-    """Turn a function that finds the mistake in an answer into a checker that tells it.
-
-    ``problem`` gets the answer and returns ``None`` where it is right, and otherwise a sentence
-    that names the mistake. The checker prints the verdict and never raises, so that "run all"
-    always goes through. An answer of ``...``, or a function that still returns ``...`` or
-    ``None``, is unanswered. ``checker.problem`` is the function itself, for tests.
-    """
-
-    @functools.wraps(problem)
-    def checker(answer: object, *more: object) -> None:
-        if answer is ...:
-            verdict = UNANSWERED
-        else:
-            try:
-                verdict = problem(answer, *more)
-            except Exception as error:
-                verdict = f"your answer raised {type(error).__name__}: {error}"
-        if verdict is None:
-            print("✓ Right.")
-        elif verdict == UNANSWERED:
-            print(UNANSWERED)
-        else:
-            print(f"✗ Not yet: {verdict}")
-
-    checker.problem = problem
-    return checker
 
 
 # --- The shift ruler -----------------------------------------------------------------------------
