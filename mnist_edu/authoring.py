@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_edu import data, series, synthetic
+from mnist_edu import data, series, stored, synthetic
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -28,6 +28,7 @@ RULER = {"01": "softmax", "03": "dense", "05": "CNN"}  # the shift ruler's name 
 def store(path: Path, jobs: int = 1) -> None:
     """Execute a notebook in a fresh kernel and keep its outputs; after a failure keep the old file.
 
+    What is stored is noted in ``stored.json`` beside it, see :mod:`mnist_edu.stored`.
     ``jobs`` says how many runs share the cores.
 
     Raises
@@ -51,6 +52,7 @@ def store(path: Path, jobs: int = 1) -> None:
     if found:
         raise ValueError(f"{path.name}: an output holds a path of this machine: {found.group()}")
     _write(path, notebook)
+    stored.keep(path)
 
 
 def normalise(notebook) -> None:
