@@ -10,7 +10,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from mnist_edu import data, series
+from mnist_edu import data, series, stored
 from mnist_edu.cache import whole
 from mnist_edu.errors import AskedWrongly, WentWrong, needs
 
@@ -24,6 +24,8 @@ MACHINE_PATH = re.compile(r"/(root|home|tmp|Users|var)/[^\"\\ ]*")
 
 def store(path: Path) -> None:
     """Execute a notebook in a fresh kernel and keep its outputs; after a failure keep the old file.
+
+    What is stored is noted in ``stored.json`` beside it, see :mod:`mnist_edu.stored`.
 
     Raises
     ------
@@ -46,6 +48,7 @@ def store(path: Path) -> None:
     if found:
         raise WentWrong(f"{path.name}: an output holds a path of this machine: {found.group()}")
     _write(path, notebook)
+    stored.keep(path)
 
 
 def normalise(notebook) -> None:
