@@ -5,15 +5,12 @@ time and then one by one (some ten minutes), and ``--full`` the full one (five t
 memory of each notebook. Seconds are of one machine; the ratios are what counts. What is not
 measured anew stays in the file.
 
-Run with ``make bench``, with MNIST at hand. It writes ``benchmarks/costs.json``. In each group the
-first line is what one would do instead.
+Run with ``make bench``, with MNIST at hand. It writes ``mnist_edu/measured/costs.json``. In each
+group the first line is what one would do instead.
 """
 
 import argparse
 import gzip
-import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -23,8 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import shared
 
-from mnist_edu import data, download, series, synthetic
+from mnist_edu import cache, data, download, series, synthetic
 
 IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
@@ -67,7 +65,7 @@ def measure_loads() -> dict:
     digits = data.load("mnist", validation_size=0)
     with tempfile.TemporaryDirectory() as home:
         ways = {"keras.datasets.mnist, 70,000 images": keras_loader(digits, Path(home))}
-        for folder in data.places(download.cache_folder()).values():
+        for folder in data.places(cache.cache_folder()).values():
             if not data.faults(folder):
                 ways["gzip and NumPy by hand"] = lambda folder=folder: seconds(
                     lambda: unpack(folder)
@@ -183,24 +181,13 @@ def main() -> None:
     parser.add_argument("--series", action="store_true", help="the quick series too")
     parser.add_argument("--full", action="store_true", help="the full series too")
     chosen = parser.parse_args()
-    file = Path(__file__).with_suffix(".json")
-    page = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    page |= {"machine": machine(), "seconds": {}}
+    page = shared.stored("costs") | {"machine": shared.machine(), "seconds": {}}
     for measure in (measure_imports, measure_plots, measure_loads, measure_drawing):
         page["seconds"][measure.__name__.removeprefix("measure_")] = measure()
     for name, asked in (("quick", chosen.series), ("full", chosen.full)):
         if asked:
             page[name] = measure_series(name == "full")
-        file.write_text(json.dumps(page, indent=1) + "\n", "utf-8")
-
-
-def machine() -> dict:
-    import keras
-    import tensorflow
-
-    versions = {"numpy": np.__version__, "tensorflow": tensorflow.__version__}
-    versions |= {"keras": keras.__version__, "python": platform.python_version()}
-    return {"cores": os.cpu_count(), "system": platform.system()} | versions
+        shared.write(shared.MEASURED / "costs.json", page)
 
 
 if __name__ == "__main__":
