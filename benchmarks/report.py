@@ -1,18 +1,22 @@
 """Write the tables of the README, and pictures, from what the benchmarks stored.
 
 Nothing is measured here. A table stands in the README between ``<!-- name -->`` and
-``<!-- /name -->``; what is not measured says so.
+``<!-- /name -->``; what is not measured says so. The minutes in the table of the notebooks are
+written too: those to read as each notebook says, those to run as the full series was measured.
 
 Run with ``python benchmarks/report.py``; ``make bench``, ``make race``, ``make transfer`` and
 ``make summit`` end with it.
 """
 
+import json
+import math
 import re
+from pathlib import Path
 
 import numpy as np
 import shared
 
-from mnist_edu import plots
+from mnist_edu import plots, series
 from mnist_edu.show import markdown_table
 
 MISSING = "Not measured yet."
@@ -38,7 +42,7 @@ TRANSFERS = {
 
 def main() -> None:
     readme = shared.ROOT / "README.md"
-    readme.write_text(with_tables(readme.read_text("utf-8")), "utf-8")
+    readme.write_text(with_minutes(with_tables(readme.read_text("utf-8"))), "utf-8")
     for name, picture in pictures().items():
         (shared.ROOT / "images" / f"{name}.png").write_bytes(picture.png())
 
@@ -61,6 +65,51 @@ def with_tables(text: str) -> str:
         if found != 1:
             raise ValueError(f"the README has {found} places for the table {name}, and needs one")
     return text
+
+
+# --- Minutes of the notebooks --------------------------------------------------------------------
+
+
+def with_minutes(text: str) -> str:
+    """Return the README with the minutes to read and to run each notebook, in its last columns.
+
+    Raises
+    ------
+    ValueError
+        If a notebook has no line in the table, or more than one.
+    """
+    for path in series.find().values():
+        minutes = f" {minutes_to_read(path)} min | {minutes_to_run(path.stem)} min |"
+        line = re.compile(rf"^(\| \[[^|]*\]\(notebooks/{path.name}\) \|[^|]*\|).*$", re.M)
+        text, found = line.subn(rf"\1{minutes}", text)
+        if found != 1:
+            raise ValueError(f"the README has {found} lines for {path.name}, and needs one")
+    return text
+
+
+def title(path: Path) -> str:
+    """Return the first cell of a notebook."""
+    return "".join(json.loads(path.read_text("utf-8"))["cells"][0]["source"])
+
+
+def minutes_to_read(path: Path) -> int:
+    return int(re.search(r"\*\*Time:\*\* (\d+) minutes to read", title(path)).group(1))
+
+
+def minutes_to_run(name: str) -> int:
+    """Return the minutes of a notebook in the full series, two at a time, rounded up."""
+    return math.ceil(measured_seconds(name) / 60)
+
+
+def measured_seconds(name: str) -> float:
+    return shared.stored("costs")["full"]["notebooks"][name]["seconds"]
+
+
+def run_sentence(name: str) -> str:
+    """Return how the first cell of a notebook says what its cells take, as it was measured."""
+    minutes = minutes_to_run(name)
+    short = "less than half a minute" if measured_seconds(name) <= 30 else "less than a minute"
+    return f"The cells run in {short if minutes == 1 else f'about {minutes} minutes'}"
 
 
 # --- Costs ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The README's tables and numbers, and its pictures, are what the benchmarks stored."""
+"""The README's tables, minutes and numbers, and its pictures, are what the benchmarks stored."""
 
 import html
 import io
@@ -76,6 +76,41 @@ def test_notebook_09_shows_the_stored_tables(cell_ids):
     assert html.unescape(words).split() == printed.split()
 
 
+# --- Minutes of the notebooks --------------------------------------------------------------------
+
+
+def test_minutes_of_the_notebooks_are_as_they_say_and_as_measured():
+    assert report.with_minutes(README) == README
+
+
+def test_a_notebook_without_a_line_is_named():
+    with pytest.raises(ValueError, match="0 lines for 05_cnn_dropout.ipynb"):
+        report.with_minutes(README.replace("(notebooks/05_", "(notebooks/5_"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "minutes", "said"),
+    [
+        (7.6, 1, "less than half a minute"),
+        (60.0, 1, "less than a minute"),
+        (60.1, 2, "about 2 minutes"),
+        (169.5, 3, "about 3 minutes"),
+    ],
+)
+def test_minutes_to_run_are_rounded_up(monkeypatch, seconds, minutes, said):
+    page = {"full": {"notebooks": {"05": {"seconds": seconds}}}}
+    monkeypatch.setattr(shared, "stored", lambda name: page)
+    assert report.minutes_to_run("05") == minutes
+    assert report.run_sentence("05") == f"The cells run in {said}"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_says_how_long_it_was_measured_to_run(name):
+    text = report.title(series.notebooks_folder() / f"{name}.ipynb")
+    said = re.search(r"The cells run in .*? minutes?\b", text).group()
+    assert said == report.run_sentence(name)
+
+
 # --- Numbers in sentences ------------------------------------------------------------------------
 
 RACED, CLIMBED, TRANSFER = PAGES["race"], PAGES["summit"], PAGES["transfer"]
@@ -88,6 +123,7 @@ SENTENCES = {
     "![Seconds of training, {} seeds: ": RACED["race_summary"]["record"]["seeds"],
     "# seconds to {} %: ": int(100 * RACED["race_summary"]["notebook 09"]["accuracy"][0]),
     "single small network, trained on {} core;": WORDS[CLIMBED["whole_settings"]["threads"]],
+    "two notebooks at a time on {} quick CPU cores;": WORDS[PAGES["costs"]["machine"]["cores"]],
     "network that reads more than {} % of the\nMNIST test digits.": int(100 * LOWEST),
     "CNN, read more than {} % of the MNIST test digits": int(100 * LOWEST),
 }
