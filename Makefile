@@ -1,21 +1,29 @@
 # The commands of the README. `make` alone shows them.
 
-FOUND := $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# TensorFlow has no build for other versions yet.
+SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+FOUND := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c '$(SUITS)' 2>/dev/null && echo $$p && break; done)
 PYTHON ?= $(FOUND)
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help run run-full test test-full test-lowest test-pythons lab figures bands bench transfer race summit tools lock clean
+.PHONY: help run run-full unit check format test test-full test-lowest test-pythons lab figures bands bench transfer \
+	race summit tools lock clean
 
 help:
 	@echo "make run          run the series with quick settings, show results and pictures"
 	@echo "make run-full     run the full lessons"
-	@echo "make test         unit tests, and a quick run of every notebook"
+	@echo "make lab          open the notebooks in JupyterLab"
+	@echo
+	@echo "make unit         the quick tests, below a minute: no training, no browser"
+	@echo "make check        format, lint and types"
+	@echo "make format       format code and notebooks"
+	@echo "make test         all of that, and a quick run of every notebook"
 	@echo "make test-full    full lessons: stored outputs, and bands"
 	@echo "make test-lowest  unit tests with the lowest versions that are allowed"
 	@echo "make test-pythons unit tests on each Python from 3.11 to 3.13 that is here"
-	@echo "make lab          open the notebooks in JupyterLab"
+	@echo
 	@echo "make figures      write images/ from the stored notebooks"
 	@echo "make bands        measure the bands of trained results (long)"
 	@echo "make bench        measure speeds, and what ink loses (long)"
@@ -27,7 +35,9 @@ help:
 	@echo "make clean        remove what these commands made"
 
 $(READY): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Install it, or name it: make PYTHON=..."; exit 1; }
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUITS)' || { echo "Python 3.11, 3.12 or 3.13 is needed, and" \
+		"$(if $(PYTHON),$(PYTHON) is another,none was found). Install one, or name it: make PYTHON=..."; exit 1; }
+	@echo "Installing the environment into .venv, about 2 GB: this takes some minutes, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
@@ -39,8 +49,24 @@ run: $(READY)
 run-full: $(READY)
 	$(BIN)/python -m mnist_edu run --full
 
-test: $(READY)
-	$(BIN)/python -m pytest tests
+# What is quick to fail comes first, the notebooks last.
+UNIT := $(BIN)/python -m pytest -n 2 -m "not slow and not browser and not series"
+
+unit: $(READY)
+	$(UNIT)
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+test: check unit
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "(slow or browser) and not series"
+	$(BIN)/python -m pytest -m series
 
 test-full: $(READY)
 	$(BIN)/python -m pytest tests/full
@@ -81,18 +107,17 @@ tools:
 	$(SUDO) apt-get update --quiet --quiet
 	$(SUDO) apt-get install --yes --quiet --no-install-recommends chromium chromium-driver xvfb xdotool
 
+UPGRADE ?= --upgrade
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra all --universal --python-version 3.11 $(UPGRADE) \
 		--generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock
-
-UNIT := tests --ignore tests/test_notebooks.py --ignore tests/test_series.py
 
 test-lowest: $(READY)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv venv --quiet --clear --python 3.11 .venv-lowest
 	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e '.[all]'
-	.venv-lowest/bin/python -m pytest $(UNIT)
+	.venv-lowest/bin/python -m pytest -m "not browser and not series"
 
 test-pythons: $(READY)
 	@for p in python3.11 python3.12 python3.13 $$HOME/.pyenv/versions/3.1[123].*/bin/python; do \
@@ -100,7 +125,7 @@ test-pythons: $(READY)
 		test -e .venv-$$v/done-$$$$ && continue; \
 		$$p -m venv .venv-$$v && .venv-$$v/bin/python -m pip install --quiet --require-hashes -r requirements.lock && \
 		.venv-$$v/bin/python -m pip install --quiet --no-deps --no-build-isolation -e . && \
-		.venv-$$v/bin/python -m pytest $(UNIT) && touch .venv-$$v/done-$$$$ || exit 1; \
+		.venv-$$v/bin/python -m pytest -m "not browser and not series" && touch .venv-$$v/done-$$$$ || exit 1; \
 	done
 
 clean:

@@ -18,11 +18,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import shared
 
-from mnist_edu import cache, data, download, series, synthetic
+from mnist_edu import cache, data, download, errors, series, synthetic
 
 IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
@@ -66,7 +67,7 @@ def measure_loads() -> dict:
     with tempfile.TemporaryDirectory() as home:
         ways = {"keras.datasets.mnist, 70,000 images": keras_loader(digits, Path(home))}
         for folder in data.places(cache.cache_folder()).values():
-            if not data.faults(folder):
+            if all((folder / name).exists() for name in download.FILES):
                 ways["gzip and NumPy by hand"] = lambda folder=folder: seconds(
                     lambda: unpack(folder)
                 )
@@ -120,21 +121,22 @@ def measure_series(full: bool) -> dict:
     The quick series then runs once more, one notebook after another, as one would by hand.
     """
     peaks, stop = {}, threading.Event()
-    watcher = threading.Thread(target=watch_memory, args=(peaks, stop))
+    psutil = errors.needs("psutil", "bench")
+    watcher = threading.Thread(target=watch_memory, args=(psutil, peaks, stop))
     watcher.start()
     try:
         taken, rows = run_series(full, jobs=2)
     finally:
         stop.set()
         watcher.join()
-    notebooks = {row["notebook"]: {"seconds": round(row["seconds"], 1)} for row in rows}
+    notebooks = {row.notebook: {"seconds": round(row.seconds, 1)} for row in rows}
     for name, peak in peaks.items():
         notebooks[name]["peak_mb"] = round(peak / 1e6)
     found = {"seconds": taken, "notebooks": notebooks}
     return found if full else found | {"one_by_one": run_series(full, jobs=1)[0]}
 
 
-def run_series(full: bool, jobs: int) -> tuple[float, list[dict]]:
+def run_series(full: bool, jobs: int) -> tuple[float, list[series.Row]]:
     """Run all notebooks; return seconds, and the rows of ``series.run``.
 
     Raises
@@ -146,18 +148,17 @@ def run_series(full: bool, jobs: int) -> tuple[float, list[dict]]:
         start = time.perf_counter()
         rows = series.run(full=full, source="mnist", jobs=jobs, out=out)
         taken = time.perf_counter() - start
-    failed = [row["notebook"] for row in rows if row["state"] != "ok"]
+    failed = [row.notebook for row in rows if row.state != series.OK]
     if failed:
         raise SystemExit(f"{', '.join(failed)} failed: run the notebook by itself")
     return round(taken, 1), rows
 
 
-def watch_memory(peaks: dict[str, int], stop: threading.Event) -> None:
+def watch_memory(psutil: ModuleType, peaks: dict[str, int], stop: threading.Event) -> None:
     """Keep the largest memory of each notebook's processes together, in bytes.
 
     What processes share, such as TensorFlow's libraries, counts once (PSS) where the system knows.
     """
-    import psutil
 
     def memory(process) -> int:
         return getattr(process.memory_full_info(), "pss", 0) or process.memory_info().rss

@@ -1,11 +1,12 @@
-"""The commands: ``python -m mnist_edu run``, ``data``, ``draw``, and those for authors."""
+"""The commands: ``mnist-edu run``, ``data``, ``draw``, and those for authors."""
 
 import argparse
-import contextlib
 import sys
 from pathlib import Path
 
-from mnist_edu import data, download
+from mnist_edu import __version__, data, download, files
+from mnist_edu.cache import cache_folder
+from mnist_edu.errors import AskedWrongly, WentWrong
 
 
 def main(words: list[str] | None = None) -> int:
@@ -13,25 +14,23 @@ def main(words: list[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     try:
         return arguments.command(arguments) or 0
-    except (ValueError, OSError) as error:
-        print(f"mnist_edu: {error}", file=sys.stderr)
-        return 2
-    except data.Unavailable as error:
-        print(f"mnist_edu: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("\nmnist_edu: stopped", file=sys.stderr)
         return 130
+    except (AskedWrongly, WentWrong, ValueError, OSError) as error:
+        print(f"mnist_edu: {error}", file=sys.stderr)
+        return 2 if isinstance(error, AskedWrongly) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mnist_edu", description="Run and keep the notebooks.")
+    parser.add_argument("--version", action="version", version=f"mnist_edu {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     run = commands.add_parser("run", help="run the series, or some notebooks of it")
     run.add_argument("numbers", nargs="*", metavar="NN", help="such as 01 05; all unless given")
     run.add_argument("--full", action="store_true", help="the full lessons, no quick settings")
-    run.add_argument("--source", choices=data.SOURCES, default="auto")
+    run.add_argument("--source", choices=["auto", *data.SOURCES], default="auto")
     run.add_argument("--jobs", type=int, default=2, help="notebooks at a time (2)")
     run.add_argument("--out", default="executed", help="folder for what is made (executed)")
     run.set_defaults(command=_run)
@@ -62,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     bands.add_argument("numbers", nargs="*", metavar="NN")
     bands.add_argument("--full", action="store_true")
     bands.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    bands.add_argument("--source", choices=["mnist", "synthetic"], default="mnist")
+    bands.add_argument("--source", choices=[*data.SOURCES], default="mnist")
     bands.add_argument("--out", type=Path, default=Path("tests/bands"))
     bands.set_defaults(command=_bands)
     return parser
@@ -79,32 +78,35 @@ def _run(arguments: argparse.Namespace) -> int:
         for number, path in chosen.items():
             quick = series.settings(path, full=False)
             print(f"  {number}:", ", ".join(f"{k} = {v}" for k, v in quick.items()) or "as it is")
-    rows = series.run(
-        arguments.numbers,
-        arguments.full,
-        series.SOURCES[digits.source],
-        arguments.jobs,
-        arguments.out,
-    )
+    row = data.row_of(digits.source)
+    source = row.name if row else arguments.source
+    rows = series.run(arguments.numbers, arguments.full, source, arguments.jobs, arguments.out)
     series.show_results(rows, arguments.out)
-    return int(any(row["state"] != "ok" for row in rows))
+    return int(any(row.error for row in rows))
 
 
 def _data(arguments: argparse.Namespace) -> None:
-    cache = download.cache_folder()
+    cache = cache_folder()
     if arguments.download:
         download.download(cache, silence=20)
-    for name, folder in data.places(cache).items():
-        faults = data.faults(folder)
-        state = "; ".join(faults) if faults else "all four files are there, SHA-256 right"
-        print(f"{name} {folder}: {state}")
-    with contextlib.suppress(OSError, ValueError):
-        data.decoded(cache)
-        print("The cache holds the decoded images: the files are not needed any more.")
-    digits = data.load("mnist")
-    print(digits)
+    if data.is_decoded(cache):
+        print(f"The cache {cache} holds the decoded images: no file is needed any more.")
+    else:
+        for name, folder in data.places(cache).items():
+            print(f"{name} {folder}: {_state(folder)}")
+    if not data.mnist_is_here(cache):
+        raise WentWrong(f"MNIST is not here. What to do: {data.SOURCES['mnist'].remedy}")
+    print(data.load("mnist"))
     if arguments.csv:
         _write_csv(Path(arguments.csv))
+
+
+def _state(folder: Path) -> str:
+    try:
+        files.read_mnist(folder)
+        return "all four files are there, their content is right"
+    except ValueError as error:
+        return str(error)
 
 
 def _write_csv(folder: Path) -> None:
@@ -144,10 +146,10 @@ def _text(arguments: argparse.Namespace) -> None:
 
 
 def _bands(arguments: argparse.Namespace) -> None:
-    from mnist_edu import authoring
+    from mnist_edu import bands
 
     how = (arguments.seeds, arguments.full, arguments.source, arguments.out)
-    authoring.measure_bands(arguments.numbers, *how)
+    bands.measure(arguments.numbers, *how)
 
 
 if __name__ == "__main__":

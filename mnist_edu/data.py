@@ -1,32 +1,28 @@
-"""Load the handwritten digits, and change their form: scaled, flat, one-hot, shifted, CSV.
+"""Load the handwritten digits, and change their form: scaled, flat, one-hot, shifted.
 
->>> digits = load()
->>> digits.train.images.shape, digits.train.labels.shape
-((55000, 28, 28), (55000,))
+>>> images, labels = synthetic.make_digits(100, seed=1)
+>>> flatten(scale(images)).shape, one_hot(labels).shape
+((100, 784), (100, 10))
 """
 
 import contextlib
 import os
 import tempfile
-import time
-import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mnist_edu import download, synthetic
-from mnist_edu.download import FILES, Unavailable
-from mnist_edu.idx import read_idx
+from mnist_edu import download, files, synthetic
+from mnist_edu.cache import cache_folder, whole
+from mnist_edu.csv_files import read_csv as read_csv
+from mnist_edu.csv_files import write_csv as write_csv
+from mnist_edu.download import Unavailable
+from mnist_edu.errors import AskedWrongly
 from mnist_edu.show import line, notice
 
-SOURCES = ("auto", "mnist", "synthetic")
-PIXELS = 28 * 28
 EMBEDDED = "These are EMBEDDED DIGITS, drawn by the package. They are not MNIST."
-REMEDY = (
-    "connect to a network once, "
-    "or put its four .gz files into a folder and set MNIST_EDU_DATA to it"
-)
 
 
 @dataclass(frozen=True)
@@ -49,9 +45,78 @@ class Dataset:
     test: Split
     source: str
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether these stand in for real digits, which must be said beside every result."""
+        return bool(warning_of(self.source))
+
     def __repr__(self) -> str:
         sizes = f"{len(self.train):,} train, {len(self.validation):,} validation"
         return f"{self.source}: {sizes}, {len(self.test):,} test"
+
+
+# --- Where digits come from ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Source:
+    """A row of the table of sources; nothing else in the project knows what sources there are."""
+
+    name: str  # what asks for it: load("mnist")
+    label: str  # what every result, figure and table says
+    arrays: Callable[[Path, bool], list[np.ndarray]]  # (cache, patient): train, test; Unavailable
+    warning: str = ""  # shown wherever its digits are used
+    remedy: str = ""  # what to do where it cannot be had
+    version: int = 0  # results on digits of another version are not compared
+
+
+def _mnist(cache: Path, patient: bool) -> list[np.ndarray]:
+    """Return the four arrays: decoded in the cache, else from files, else from the network."""
+    with contextlib.suppress(Exception):  # missing, or damaged in whatever way: decode anew
+        return decoded(cache)
+    return _keep_all(_from_files(cache, patient), _mnist_paths(cache))
+
+
+def _embedded(cache: Path, patient: bool) -> list[np.ndarray]:
+    """Return 60,000 and 10,000 embedded digits and their labels, drawn once and kept."""
+    parts = ("train-images", "train-labels", "test-images", "test-labels")
+    paths = [cache / f"embedded-v{synthetic.VERSION}-{part}.npy" for part in parts]
+    with contextlib.suppress(Exception):  # missing, or damaged in whatever way: draw anew
+        return [_open(path) for path in paths]
+    update, arrays = line(), list[np.ndarray]()
+    for n, seed in synthetic.SETS:
+
+        def tell(done: int, n: int = n) -> None:
+            update(f"drawing embedded digits: {done:,} of {n:,}")
+
+        arrays += synthetic.make_digits(n, seed, progress=tell)
+    return _keep_all(arrays, paths)
+
+
+SOURCES = {
+    row.name: row
+    for row in (  # "auto" takes the first that can be had
+        Source(
+            "mnist",
+            "MNIST",
+            _mnist,
+            remedy="connect to a network once, or put its four files into a folder and set "
+            "MNIST_EDU_DATA to it",
+        ),
+        Source("synthetic", "embedded digits", _embedded, EMBEDDED, version=synthetic.VERSION),
+    )
+}
+
+
+def row_of(label: str) -> Source | None:
+    """Return the row of the source that results name so; None for files of the reader's own."""
+    return next((row for row in SOURCES.values() if row.label == label), None)
+
+
+def warning_of(label: str) -> str:
+    """Return what must be said wherever digits of this source are used, or an empty text."""
+    row = row_of(label)
+    return row.warning if row else ""
 
 
 # --- Loading -------------------------------------------------------------------------------------
@@ -74,7 +139,8 @@ def load(
         "synthetic" (embedded digits), or "auto" (the first of these that can be had)
     validation_size : how many of the first training images are set aside for validation
     cache : folder to keep files in; else ``MNIST_EDU_CACHE``, else the system's cache folder
-    folder : folder that may hold the four files; else ``MNIST_EDU_DATA``
+    folder : folder with four files of MNIST's names. With "auto", what they hold is loaded,
+        MNIST or not; where it is not, ``source`` of the result is "files in ..."
 
     Returns
     -------
@@ -83,29 +149,52 @@ def load(
 
     Raises
     ------
-    ValueError
-        If the source has no such name, or the validation split does not fit.
+    AskedWrongly
+        If the source has no such name, or the validation split does not fit. It is a ValueError.
     Unavailable
         If the data cannot be had. The message says why, and what to do.
     """
-    if source not in SOURCES:
-        raise ValueError(f"unknown source {source!r}: use one of {', '.join(SOURCES)}")
-    cache = Path(cache) if cache else download.cache_folder()
-    if source == "synthetic":
-        notice(EMBEDDED)
-        return _split(*_embedded(cache), validation_size, "embedded digits")
+    if source not in ("auto", *SOURCES):
+        raise AskedWrongly(f"unknown source {source!r}: use one of auto, {', '.join(SOURCES)}")
+    cache = Path(cache) if cache else cache_folder()
+    if folder is not None and source != "synthetic":
+        arrays = _in_folder(Path(folder))
+        if arrays and not files.others(arrays):
+            return _split(_keep_all(arrays, _mnist_paths(cache)), validation_size, "MNIST")
+        if arrays and source == "auto":
+            return _split(_locked(arrays), validation_size, f"files in {folder}")
+        if arrays:
+            notice(f"{folder} does not hold MNIST, but other images. Looking elsewhere.")
+    if source == "auto":
+        return _first(cache, validation_size)
+    row = SOURCES[source]
+    if row.warning:
+        notice(row.warning)
     try:
-        return _split(*_mnist(cache, folder, source == "mnist"), validation_size, "MNIST")
+        return _split(row.arrays(cache, True), validation_size, row.label)
     except Unavailable as error:
-        if source == "mnist":
-            raise Unavailable(f"MNIST is not available: {error}. What to do: {REMEDY}") from None
-        notice(f"{EMBEDDED} MNIST is not available ({error}). For MNIST: {REMEDY}.")
-        return _split(*_embedded(cache), validation_size, "embedded digits")
+        told = f"{row.label} is not available: {error}. What to do: {row.remedy}"
+        raise Unavailable(told) from None
 
 
-def _split(train, train_labels, test, test_labels, size: int, source: str) -> Dataset:
+def _first(cache: Path, validation_size: int) -> Dataset:
+    """Load from the first source that can be had, and say which could not."""
+    missing: list[str] = []
+    for row in SOURCES.values():
+        if row.warning or missing:
+            notice(" ".join([row.warning, *missing]).strip())
+        try:
+            return _split(row.arrays(cache, False), validation_size, row.label)
+        except Unavailable as error:
+            told = f"{row.label} is not available ({error}). For {row.label}: {row.remedy}."
+            missing.append(told)
+    raise Unavailable(" ".join(missing))
+
+
+def _split(arrays: list[np.ndarray], size: int, source: str) -> Dataset:
+    train, train_labels, test, test_labels = arrays
     if not 0 <= size < len(train):
-        raise ValueError(f"validation_size must be from 0 to {len(train) - 1}, not {size}")
+        raise AskedWrongly(f"validation_size must be from 0 to {len(train) - 1}, not {size}")
     return Dataset(
         Split(train[size:], train_labels[size:]),
         Split(train[:size], train_labels[:size]),
@@ -114,76 +203,74 @@ def _split(train, train_labels, test, test_labels, size: int, source: str) -> Da
     )
 
 
-def _embedded(cache: Path) -> list[np.ndarray]:
-    """Return 60,000 and 10,000 embedded digits and their labels, drawn once and kept."""
-    parts = ("train-images", "train-labels", "test-images", "test-labels")
-    paths = [cache / f"embedded-v{synthetic.VERSION}-{part}.npy" for part in parts]
-    with contextlib.suppress(Exception):  # missing, or damaged in whatever way: draw anew
-        return [_open(path) for path in paths]
-    update, arrays = line(), []
-    for n, seed in synthetic.SETS:
-
-        def tell(done: int, n: int = n) -> None:
-            update(f"drawing embedded digits: {done:,} of {n:,}")
-
-        arrays += synthetic.make_digits(n, seed, progress=tell)
-    return _keep_all(arrays, paths)
+def _in_folder(folder: Path) -> list[np.ndarray]:
+    """Return the four arrays of a folder that was asked for; say why where it has none."""
+    if not folder.exists():  # old programs name the folder that they want to be made
+        return []
+    try:
+        return files.read(folder)
+    except ValueError as error:
+        notice(f"{folder} does not hold the four files of MNIST ({error}). Looking elsewhere.")
+        return []
 
 
-def _mnist(cache: Path, folder: str | os.PathLike | None, patient: bool) -> list[np.ndarray]:
-    """Return the four arrays: decoded in the cache, else from files, else from the network."""
-    with contextlib.suppress(Exception):  # missing, or damaged in whatever way: decode anew
-        return decoded(cache)
-    with tempfile.TemporaryDirectory() as spare:
-        files = _files(cache, folder, patient, Path(spare))
-        arrays = [read_idx(files / name) for name in FILES]
-    return _keep_all(arrays, [cache / _decoded_name(name) for name in FILES])
-
-
-def decoded(cache: Path) -> list[np.ndarray]:
-    """Open the four decoded arrays in the cache, or raise the error that says why not."""
-    return [_open(cache / _decoded_name(name)) for name in FILES]
-
-
-def _decoded_name(name: str) -> str:
-    return f"{name.split('-idx')[0]}-{FILES[name][:12]}.npy"
-
-
-def _files(cache: Path, folder: str | os.PathLike | None, patient: bool, spare: Path) -> Path:
-    """Return a folder that holds the four files, each with the right SHA-256.
-
-    ``spare`` takes a download where the cache cannot be written.
-    """
-    if folder and not faults(Path(folder)):
-        return Path(folder)
-    named = os.environ.get("MNIST_EDU_DATA")
-    wrong = faults(Path(named)) if named else []
-    if named and not wrong:
-        return Path(named)
-    if wrong:
-        reason = "; ".join(wrong) if Path(named).is_dir() else "there is no such folder from here"
-        notice(f"MNIST_EDU_DATA={named} does not hold MNIST ({reason}). Looking elsewhere.")
-    if not faults(cache):
-        return cache
+def _from_files(cache: Path, patient: bool) -> list[np.ndarray]:
+    """Read MNIST's files: those in ``MNIST_EDU_DATA``, in the cache, or from the network."""
+    named = files.named_folder()
+    if named:
+        try:
+            return files.read_mnist(named)
+        except ValueError as error:
+            told = f"MNIST_EDU_DATA={named} does not hold MNIST ({error})."
+            notice(f"{told} Looking elsewhere.")
+    with contextlib.suppress(ValueError):
+        return files.read_mnist(cache)
     silence = 20 if patient else download.SILENCE
     try:
         download.download(cache, silence)
-        return cache
+        return files.read_mnist(cache)
     except download.CacheFault as error:
         notice(f"The download serves this time only: {error}.")
-    download.download(spare, silence)
-    return spare
+    with tempfile.TemporaryDirectory() as spare:
+        download.download(Path(spare), silence)
+        return files.read_mnist(Path(spare))
+
+
+def mnist_is_here(cache: Path) -> bool:
+    """Say whether MNIST can be had without a network."""
+    if is_decoded(cache):
+        return True
+    for folder in places(cache).values():
+        with contextlib.suppress(ValueError):
+            files.read_mnist(folder)
+            return True
+    return False
 
 
 def places(cache: Path) -> dict[str, Path]:
-    """Return the folders that are looked into, by the name of what they are."""
-    named = os.environ.get("MNIST_EDU_DATA")
-    return ({"MNIST_EDU_DATA": Path(named)} if named else {}) | {"cache": cache}
+    """Return the folders that are looked into for MNIST, by the name of what they are."""
+    named = files.named_folder()
+    return ({"MNIST_EDU_DATA": named} if named else {}) | {"cache": cache}
 
 
-def faults(folder: Path) -> list[str]:
-    """Return what is wrong with the four files in a folder, a sentence for each fault."""
-    return [fault for fault in (download.fault(folder / name) for name in FILES) if fault]
+# --- Keeping -------------------------------------------------------------------------------------
+
+
+def decoded(cache: Path) -> list[np.ndarray]:
+    """Open MNIST's four decoded arrays in the cache, or raise the error that says why not."""
+    return [_open(path) for path in _mnist_paths(cache)]
+
+
+def is_decoded(cache: Path) -> bool:
+    """Say whether the cache holds MNIST's four decoded arrays."""
+    try:
+        return bool(decoded(cache))
+    except Exception:  # missing, or damaged in whatever way
+        return False
+
+
+def _mnist_paths(cache: Path) -> list[Path]:
+    return [cache / f"{part}-{content[:12]}.npy" for part, content in files.CONTENTS.items()]
 
 
 def _open(path: Path) -> np.ndarray:
@@ -196,37 +283,30 @@ def _open(path: Path) -> np.ndarray:
 def _keep_all(arrays: list[np.ndarray], paths: list[Path]) -> list[np.ndarray]:
     try:
         paths[0].parent.mkdir(parents=True, exist_ok=True)
-        _sweep(paths[0].parent)
         return [_keep(array, path) for array, path in zip(arrays, paths, strict=True)]
     except OSError as error:
         notice(f"The digits were not kept for next time ({error.strerror or error}).")
+    return _locked(arrays)
+
+
+def _locked(arrays: list[np.ndarray]) -> list[np.ndarray]:
     for array in arrays:
         array.flags.writeable = False
     return arrays
 
 
-def _sweep(cache: Path) -> None:
-    """Remove what killed processes left half-written more than an hour ago."""
-    for path in cache.glob("*.npy.*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > 3600:
-                path.unlink()
-
-
 def _keep(array: np.ndarray, path: Path) -> np.ndarray:
-    """Write an array to the cache whole or not at all, and return it as a memory map."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """Write an array to the cache, and return it as a memory map."""
     try:
-        with open(temporary, "wb") as stream:
-            np.save(stream, array)
-        with contextlib.suppress(PermissionError):  # Windows: another process has it open
-            os.replace(temporary, path)
+        with whole(path) as part:
+            np.save(part, array)
+    except PermissionError:
+        if not path.exists():  # else, on Windows, another process has it open
+            raise
+    try:
         return _open(path)
     except (ValueError, EOFError) as error:
         raise OSError(f"{path.name} cannot be replaced: {error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 # --- Forms ---------------------------------------------------------------------------------------
@@ -247,7 +327,7 @@ def scale(images: np.ndarray) -> np.ndarray:
 
 def flatten(images: np.ndarray) -> np.ndarray:
     """Lay the rows of each image end to end: (n, 28, 28) or (n, 28, 28, 1) becomes (n, 784)."""
-    return images.reshape(len(images), PIXELS)
+    return images.reshape(len(images), -1) if len(images) else images.reshape(0, 784)
 
 
 def add_channel(images: np.ndarray) -> np.ndarray:
@@ -258,12 +338,21 @@ def add_channel(images: np.ndarray) -> np.ndarray:
 def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
     """Turn labels (n,) in 0..classes-1 into float32 (n, classes), a 1 at each label's place.
 
+    >>> one_hot([2, 0], classes=3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+
     Raises
     ------
     ValueError
-        If a label lies outside.
+        If labels are no whole numbers, or one lies outside.
     """
     labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        told = f"labels must be whole numbers, these are {labels.dtype}"
+        raise ValueError(f"{told}: convert them, for example labels.astype(int)")
+    if labels.ndim != 1:
+        raise ValueError(f"labels must have the shape (n,), not {labels.shape}: one-hot already?")
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(f"labels must be from 0 to {classes - 1}")
     return np.eye(classes, dtype=np.float32)[labels]
@@ -282,94 +371,3 @@ def shift(images: np.ndarray, right: int = 0, down: int = 0) -> np.ndarray:
 def _overlap(by: int, size: int) -> tuple[slice, slice]:
     by = max(-size, min(by, size))
     return slice(max(by, 0), size + min(by, 0)), slice(max(-by, 0), size - max(by, 0))
-
-
-# --- CSV -----------------------------------------------------------------------------------------
-
-
-def write_csv(
-    path: str | os.PathLike, images: np.ndarray, labels: np.ndarray, header: bool = True
-) -> None:
-    """Write digits as text: a line each, the label, then its 784 pixels from 0 to 255.
-
-    Parameters
-    ----------
-    path : file to write; it appears when it is complete
-    images : uint8 (n, 28, 28)
-    labels : uint8 (n,)
-    header : start with the line ``label,pixel0,...,pixel783``
-
-    Raises
-    ------
-    ValueError
-        If the images are not uint8, or there is not one label from 0 to 9 for each.
-    """
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.dtype != np.uint8:
-        raise ValueError(f"CSV takes uint8 images, these are {images.dtype}")
-    if labels.shape != (len(images),) or not np.isin(labels, range(10)).all():
-        raise ValueError("CSV takes a label from 0 to 9 for each image")
-    rows = np.column_stack([labels.astype(np.uint8), flatten(images)])
-    words = np.array([str(value) for value in range(256)], dtype=object)
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", encoding="ascii", newline="\n") as file:
-            if header:
-                file.write(",".join(["label", *(f"pixel{i}" for i in range(PIXELS))]) + "\n")
-            for row in rows:
-                file.write(",".join(words[row]) + "\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_csv(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
-    """Read digits from a CSV file with or without a header line.
-
-    Returns
-    -------
-    images uint8 (n, 28, 28) and labels uint8 (n,)
-
-    Raises
-    ------
-    ValueError
-        If a line has not 785 numbers, or a number lies outside 0..255; the line is named.
-    """
-    name, rows = Path(path).name, []
-    with open(path, encoding="utf-8-sig", errors="replace") as file, warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # NumPy's way to say "no number"
-        for number, line in enumerate(file, 1):
-            if line.strip() and not (number == 1 and _is_header(line)):
-                rows.append(_csv_row(line.strip(), f"{name}, line {number}"))
-    values = np.array(rows, np.uint8).reshape(-1, PIXELS + 1)
-    return values[:, 1:].reshape(-1, 28, 28).copy(), values[:, 0].copy()
-
-
-def _is_header(line: str) -> bool:
-    """Say whether a line names columns: by the word "label", or by holding no number."""
-    words = [word.strip().strip('"').lower() for word in line.split(",")]
-    return words[0] == "label" or not any(word[:1].isdigit() for word in words)
-
-
-def _csv_row(line: str, place: str) -> np.ndarray:
-    try:
-        row = np.fromstring(line, dtype=np.int64, sep=",")
-    except (ValueError, DeprecationWarning):  # the slow way says what was wrong
-        row = np.array([], np.int64)
-    if row.size != PIXELS + 1 or line.endswith(","):
-        row = _csv_words(line.split(","), place)
-    if row.min() < 0 or row.max() > 255:
-        raise ValueError(f"{place}: a value outside 0..255")
-    if row[0] > 9:
-        raise ValueError(f"{place}: a label above 9")
-    return row.astype(np.uint8)
-
-
-def _csv_words(words: list[str], place: str) -> np.ndarray:
-    if len(words) != PIXELS + 1:
-        raise ValueError(f"{place}: {len(words)} values, and not a label and 784 pixels")
-    for column, word in enumerate(words, 1):
-        if not word.strip().removeprefix("-").isdecimal():
-            raise ValueError(f"{place}: column {column}: {word.strip()[:20]!r} is no whole number")
-    return np.array([float(word) for word in words])

@@ -1,15 +1,13 @@
-"""The four MNIST files: where they are, how they are checked, and how they are downloaded."""
+"""The four MNIST files from the network: from mirrors, checked, whole or not at all."""
 
 import hashlib
-import logging
-import os
 import sys
 import threading
 import time
-import warnings
 from pathlib import Path
 
-import platformdirs
+from mnist_edu.cache import whole
+from mnist_edu.errors import WentWrong
 
 FILES = {
     f"{name}-ubyte.gz": sha256
@@ -27,42 +25,16 @@ MIRRORS = (
 )
 SILENCE = 3.0  # seconds without a byte after which the next mirror is tried
 LEAST_SPEED = 5_000  # bytes a second, below which a mirror is left after 30 s
+MOST = 20_000_000  # bytes of a file; the largest has 9.9 million
+PIECE = 4096  # bytes taken at a time, so that a slow mirror is not taken for a silent one
 
 
-class Unavailable(RuntimeError):
+class Unavailable(WentWrong):
     """The data could not be had; the message says why and what to do."""
 
 
 class CacheFault(Unavailable):
     """The folder that downloads go to cannot be written."""
-
-
-def cache_folder() -> Path:
-    """Return the folder where data is kept: ``MNIST_EDU_CACHE``, or the system's cache folder."""
-    named = os.environ.get("MNIST_EDU_CACHE")
-    if named:
-        return Path(named)
-    return platformdirs.user_cache_path("mnist_edu", appauthor=False)
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def fault(path: Path) -> str:
-    """Return what is wrong with one of the four files, or an empty text."""
-    try:
-        found = checksum(path)
-    except FileNotFoundError:
-        return f"{path.name} is missing"
-    except OSError as error:
-        return f"{path.name} cannot be read ({error.strerror})"
-    expected = FILES[path.name]
-    if found == expected:
-        return ""
-    return f"{path.name} is damaged or not MNIST (SHA-256 {found[:12]}…, not {expected[:12]}…)"
 
 
 def download(folder: Path, silence: float = SILENCE, mirrors: tuple[str, ...] | None = None):
@@ -89,113 +61,114 @@ def download(folder: Path, silence: float = SILENCE, mirrors: tuple[str, ...] | 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CacheFault(f"the cache folder cannot be made ({error.strerror})") from None
-    mirrors = list(MIRRORS if mirrors is None else mirrors)
+    order = list(MIRRORS if mirrors is None else mirrors)
     for name in FILES:
-        if fault(folder / name):
-            _fetch(folder, name, mirrors, silence)
+        if not is_whole(folder / name):
+            _fetch(folder / name, order, silence)
 
 
-def _fetch(folder: Path, name: str, mirrors: list[str], silence: float) -> None:
+def is_whole(path: Path) -> bool:
+    """Say whether one of the four files is there, exactly as it was published."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == FILES[path.name]
+    except OSError:
+        return False
+
+
+def _fetch(path: Path, mirrors: list[str], silence: float) -> None:
     """Fetch a file from the first mirror that gives it; those that failed move to the end."""
     faults = []
     for mirror in tuple(mirrors):
-        reason = _attempt(folder, name, mirror, silence)
+        reason = _attempt(path, mirror, silence)
         if not reason:
             return
-        faults.append(f"{mirror} ({reason})")
+        faults.append(f"{reason} ({mirror})")
         mirrors.append(mirrors.pop(0))
-    raise Unavailable(f"no mirror gave {name}: " + "; ".join(faults))
+    raise Unavailable(f"no mirror gave {path.name}: " + "; ".join(faults))
 
 
-def _attempt(folder: Path, name: str, mirror: str, silence: float) -> str:
+def _attempt(path: Path, mirror: str, silence: float) -> str:
     """Fetch a file from one mirror; return what went wrong, or an empty text.
 
     It runs in a thread of its own, since looking up a name may hang whatever the time limits say.
     """
-    show, reasons, broken = _Progress(name), [], []
+    watch, reasons, broken = _Watch(path.name), [], []
 
     def work():
         try:
-            reasons.append(_retrieve(folder, name, mirror, show))
-        except CacheFault as error:
-            broken.append(error)
+            reasons.append(_retrieve(path, mirror, watch))
+        except OSError as error:
+            reason = error.strerror or error
+            broken.append(CacheFault(f"the cache folder cannot be written ({reason})"))
         except Exception as error:  # whatever else: this mirror gave no file
             reasons.append(f"{type(error).__name__}: {error}")
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    while thread.is_alive() and not show.given_up:
+    while thread.is_alive() and not watch.given_up:
         thread.join(0.05)
-        show.watch(silence)
-    show.close()
+        watch.look(silence)
+    watch.close()
     if broken:
         raise broken[0]
-    return reasons[0] if reasons else show.given_up
+    return reasons[0] if reasons else watch.given_up
 
 
-def _retrieve(folder: Path, name: str, mirror: str, show: "_Progress") -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tqdm asks for widgets that we do not use
-        import pooch
+def _retrieve(path: Path, mirror: str, watch: "_Watch") -> str:
+    """Stream a file into its place; return what was wrong with it, or an empty text."""
     import requests
 
-    pooch.get_logger().setLevel(logging.ERROR)
-    downloader = pooch.HTTPDownloader(progressbar=show, timeout=20)
-    part = f"{name}.{os.getpid()}.{threading.get_ident()}.tmp"  # no two writers share a name
+    digest = hashlib.sha256()
     try:
-        pooch.retrieve(mirror + name, FILES[name], part, folder, downloader=downloader)
-        _put_in_place(folder / part, folder / name)
-    except requests.HTTPError as error:
-        return f"answered {error.response.status_code}"
+        with requests.get(mirror + path.name, stream=True, timeout=20) as answer:
+            if not answer.ok:
+                return f"answered {answer.status_code}"
+            watch.total = int(answer.headers.get("Content-Length", 0))
+            with whole(path) as part:
+                with open(part, "wb") as file:
+                    for piece in answer.iter_content(PIECE):
+                        watch.count_in(piece)
+                        digest.update(piece)
+                        file.write(piece)
+                if digest.hexdigest() != FILES[path.name]:
+                    told = f"the SHA-256 of its {watch.count:,} bytes does not match"
+                    raise ValueError(f"wrong content: {told}")
     except requests.RequestException as error:
-        return f"{type(error).__name__} after {show.count:,} bytes"
-    except ValueError:  # pooch's word for a wrong SHA-256
-        return f"wrong content: the SHA-256 of its {show.count:,} bytes does not match"
-    except OSError as error:
-        reason = error.strerror or error
-        raise CacheFault(f"the cache folder cannot be written ({reason})") from None
+        return f"{type(error).__name__} after {watch.count:,} bytes"
+    except ValueError as error:
+        return str(error)
+    except OSError:
+        if not is_whole(path):  # on Windows another process may have put it there, and reads it
+            raise
     return ""
 
 
-def _put_in_place(part: Path, path: Path) -> None:
-    try:
-        os.replace(part, path)
-    except OSError:  # on Windows: another process has just put it there, and reads it
-        part.unlink(missing_ok=True)
-        if fault(path):
-            raise
-
-
-class _Progress:
-    """The progress display that pooch asks for, which also watches for a silent mirror."""
+class _Watch:
+    """How far a download is: shown in one line, and given up where the mirror is silent."""
 
     def __init__(self, name: str):
         self.name, self.total, self.count = name, 0, 0
         self.given_up, self.start, self.last = "", time.monotonic(), time.monotonic()
-        self.shown = self.closed = False
 
-    def watch(self, silence: float) -> None:
+    def look(self, silence: float) -> None:
         now = time.monotonic()
         if now - self.last > silence:
             self.given_up = f"no byte in {silence:.0f} s"
         elif now - self.start > 30 and self.count / (now - self.start) < LEAST_SPEED:
             self.given_up = f"too slow: {self.count / (now - self.start):,.0f} bytes a second"
 
-    def update(self, count: int) -> None:
+    def count_in(self, piece: bytes) -> None:
+        self.count += len(piece)
+        if self.count > MOST:
+            self.given_up = f"wrong content: more than {MOST:,} bytes"
         if self.given_up:
             raise ValueError(self.given_up)
-        self.count += count
         before, self.last = self.last, time.monotonic()
         if self.total and int(self.last * 5) > int(before * 5):  # five times a second at most
             part = min(self.count / self.total, 1)
             print(f"\r{self.name}: {part:4.0%}", end="", file=sys.stderr)
-            self.shown = True
-
-    def reset(self) -> None:
-        self.count = 0
 
     def close(self) -> None:
-        if self.closed or not self.count:
-            return
-        self.closed = True
-        print(f"{chr(13) * self.shown}{self.name}: {self.count:,} bytes", file=sys.stderr)
+        if self.count:
+            print(f"\r{self.name}: {self.count:,} bytes", file=sys.stderr)

@@ -11,9 +11,11 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 import numpy as np
+
+from mnist_edu.cache import whole
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_START = b"\x1f\x8b"
@@ -41,19 +43,19 @@ def read_idx(file: str | os.PathLike | bytes) -> np.ndarray:
         return _read(stream, Path(file).name)
 
 
-def _read(stream: BinaryIO, name: str) -> np.ndarray:
+def _read(stream: IO[bytes], name: str) -> np.ndarray:
     start = stream.read(2)
     stream.seek(0)
     if start != GZIP_START:
         return _parse(stream, name)
     try:
         with gzip.GzipFile(fileobj=stream) as unpacked:
-            return _parse(unpacked, name)
+            return _parse(cast(IO[bytes], unpacked), name)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{name}: broken gzip data ({error})") from None
 
 
-def _parse(stream: BinaryIO, name: str) -> np.ndarray:
+def _parse(stream: IO[bytes], name: str) -> np.ndarray:
     head = _take(stream, 4, f"{name}: the first 4 bytes")
     if head[:2] != b"\0\0":
         raise ValueError(f"{name}: not an IDX file, it starts with {head[:2].hex()} and not 0000")
@@ -73,7 +75,7 @@ def _parse(stream: BinaryIO, name: str) -> np.ndarray:
     return np.frombuffer(values, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(shape)
 
 
-def _take(stream: BinaryIO, length: int, what: str) -> bytearray:
+def _take(stream: IO[bytes], length: int, what: str) -> bytearray:
     """Read exactly ``length`` bytes, in pieces: a false size must not claim memory."""
     found = bytearray()
     while len(found) < length:
@@ -109,4 +111,5 @@ def write_idx(path: str | os.PathLike, array: np.ndarray) -> None:
     content = bytes([0, 0, code, array.ndim]) + sizes + array.astype(TYPES[code]).tobytes()
     if str(path).endswith(".gz"):
         content = gzip.compress(content, mtime=0)
-    Path(path).write_bytes(content)
+    with whole(Path(path)) as part:
+        part.write_bytes(content)

@@ -1,9 +1,8 @@
-"""What every notebook does beside its subject: seeds, guesses, results, progress, exercises.
+"""What every notebook does beside its subject: seeds, guesses, results, progress, shift ruler.
 
 Nothing here trains or draws. TensorFlow and Keras are imported only where they are needed.
 """
 
-import functools
 import importlib.metadata
 import json
 import os
@@ -12,15 +11,16 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mnist_edu import data
+from mnist_edu.cache import whole
 from mnist_edu.errors import needs
 from mnist_edu.show import html_table, line, show, text_table
 
 RESULTS_MIME = "application/vnd.mnist-edu.results+json"
-UNANSWERED = "Not answered yet."
 SHIFTS = (0, 1, 2, 3, 4)
 
 # --- Before the lesson ---------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def device() -> None:
 # --- Predict, then look --------------------------------------------------------------------------
 
 
-def compare(guess: object, truth: object, unit: str = "", digits: int = 3) -> None:
+def compare(guess: Any, truth: Any, unit: str = "", digits: int = 3) -> None:
     """Print the reader's guess beside the truth; ``...`` means that nothing was written down.
 
     Parameters
@@ -87,7 +87,7 @@ def compare(guess: object, truth: object, unit: str = "", digits: int = 3) -> No
         print(f"Your guess: {guess}{unit} · answer: {shown} · difference: {difference}")
 
 
-def _number(value: object, digits: int) -> str:
+def _number(value: Any, digits: int) -> str:
     if isinstance(value, str | bool):
         return str(value)
     if float(value) == int(value):
@@ -118,7 +118,8 @@ def _keep(folder: Path, source: str, results: dict[str, float]) -> None:
     path = folder / f"{os.environ.get('MNIST_EDU_NOTEBOOK', 'notebook')}.json"
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {"results": {}}
     kept = {"source": source, "results": kept["results"] | results}
-    path.write_text(json.dumps(kept, indent=1), "utf-8")
+    with whole(path) as part:
+        part.write_text(json.dumps(kept, indent=1), "utf-8")
 
 
 def table(rows: list[dict], source: str = "") -> None:
@@ -154,46 +155,15 @@ def keras_progress(epochs: int, label: str = ""):
     prefix = f"{label} · " if label else ""
 
     def tell(epoch: int, logs: dict | None) -> None:
+        found = logs or {}
         names = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "validation accuracy"}
-        parts = [f"{name} {logs[key]:.4f}" for key, name in names.items() if key in (logs or {})]
+        parts = [f"{name} {found[key]:.4f}" for key, name in names.items() if key in found]
         parts = [f"epoch {epoch + 1} of {epochs}", *parts]
         update(prefix + " · ".join([*parts, f"{time.perf_counter() - start:.0f} s"]))
 
     keras = needs("keras", "lessons")
     update(f"{prefix}epoch 1 of {epochs} …")
     return keras.callbacks.LambdaCallback(on_epoch_end=tell)
-
-
-# --- Exercises -----------------------------------------------------------------------------------
-
-
-def exercise(problem: Callable[..., str | None]) -> Callable[..., None]:
-    """Turn a function that finds the mistake in an answer into a checker that tells it.
-
-    ``problem`` gets the answer and returns ``None`` where it is right, and otherwise a sentence
-    that names the mistake. The checker prints the verdict and never raises, so that "run all"
-    always goes through. An answer of ``...``, or a function that still returns ``...`` or
-    ``None``, is unanswered. ``checker.problem`` is the function itself, for tests.
-    """
-
-    @functools.wraps(problem)
-    def checker(answer: object, *more: object) -> None:
-        if answer is ...:
-            verdict = UNANSWERED
-        else:
-            try:
-                verdict = problem(answer, *more)
-            except Exception as error:
-                verdict = f"your answer raised {type(error).__name__}: {error}"
-        if verdict is None:
-            print("✓ Right.")
-        elif verdict == UNANSWERED:
-            print(UNANSWERED)
-        else:
-            print(f"✗ Not yet: {verdict}")
-
-    checker.problem = problem
-    return checker
 
 
 # --- The shift ruler -----------------------------------------------------------------------------

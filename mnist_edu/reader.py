@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_edu import data, download, synthetic
+from mnist_edu import data, synthetic
+from mnist_edu.cache import cache_folder
 from mnist_edu.errors import needs
 
 VERSION = 1  # of the network and its training: a kept file of another version is not used
@@ -79,7 +80,7 @@ def reader(
     """
     if file is not None:
         return _strangers(Path(file))
-    path = download.cache_folder() / FILE
+    path = cache_folder() / FILE
     predict = _kept(path, tell)
     if predict:
         return predict
@@ -193,19 +194,13 @@ def _kept(path: Path, tell: Tell):
         tell(f"The kept network cannot be used ({_short(error)}). It is trained anew.")
         return None
     for source in ("MNIST", "embedded digits"):
-        if model.name == _name(source) and (source == "MNIST" or not _mnist_is_here()):
+        if model.name == _name(source) and (
+            source == "MNIST" or not data.mnist_is_here(cache_folder())
+        ):
             predict.about = _about(source)
             return predict
     tell("The kept network is of another version or of other digits. It is trained anew.")
     return None
-
-
-def _mnist_is_here() -> bool:
-    cache = download.cache_folder()
-    with contextlib.suppress(OSError, ValueError):
-        data.decoded(cache)
-        return True
-    return any(not data.faults(folder) for folder in data.places(cache).values())
 
 
 def _strangers(path: Path):

@@ -4,8 +4,7 @@ Each notebook runs with papermill in a process and a kernel of its own. The quic
 ``notebooks/quick.toml`` and nowhere else.
 """
 
-import ast
-import html
+import contextlib
 import json
 import os
 import subprocess
@@ -14,14 +13,47 @@ import tempfile
 import time
 import tomllib
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mnist_edu import data
+from mnist_edu import data, files
+from mnist_edu.cache import cache_folder, whole
+from mnist_edu.errors import AskedWrongly, needs
 from mnist_edu.lesson import RESULTS_MIME
+from mnist_edu.show import html_table, text_table
 
-SOURCES = {"MNIST": "mnist", "embedded digits": "synthetic"}  # what asks for each again
 LONGEST_FIRST = ("05", "03", "07", "06")
+OK, FAILED = "ok", "failed"
+REASONS = {  # of errors that a notebook ends with
+    "NameError": "an earlier cell no longer sets this name",
+    "ImportError": "package and notebook are of different versions",
+    "AttributeError": "package and notebook are of different versions",
+    "TypeError": "a function was changed, and its call was not",
+    "ModuleNotFoundError": 'a library is missing: pip install "mnist_edu[all]"',
+    "Missing": "a library is missing",
+    "FileNotFoundError": "an earlier cell no longer writes this file",
+    "MemoryError": "too little memory: run fewer notebooks at a time, with --jobs 1",
+    "ResourceExhaustedError": "too little memory: run fewer notebooks at a time, with --jobs 1",
+    "AssertionError": "a check of the notebook itself failed",
+}
 QUIET = "c = get_config()\nc.IPKernelApp.capture_fd_output = False\n"
+
+
+@dataclass
+class Row:
+    """What came out of a notebook: its results, and where its digits were from."""
+
+    notebook: str  # such as "05_cnn_dropout"
+    source: str = ""  # "MNIST", "embedded digits"
+    results: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    state: str = OK
+    error: str = ""
+    page: str = ""  # name of its HTML page
+
+    @property
+    def number(self) -> str:
+        return self.notebook[:2]
 
 
 def notebooks_folder() -> Path:
@@ -29,13 +61,13 @@ def notebooks_folder() -> Path:
 
     Raises
     ------
-    ValueError
+    AskedWrongly
         If neither is there.
     """
     for place in (Path.cwd(), Path(__file__).parents[1]):
         if list((place / "notebooks").glob("[0-9][0-9]_*.ipynb")):
             return place / "notebooks"
-    raise ValueError("no notebooks here: run this in a clone of the repository")
+    raise AskedWrongly("no notebooks here: run this in a clone of the repository")
 
 
 def find(numbers: list[str] | None = None) -> dict[str, Path]:
@@ -43,23 +75,23 @@ def find(numbers: list[str] | None = None) -> dict[str, Path]:
 
     Raises
     ------
-    ValueError
+    AskedWrongly
         If there is no such notebook.
     """
     found = {p.name[:2]: p for p in sorted(notebooks_folder().glob("[0-9][0-9]_*.ipynb"))}
-    unknown = [number for number in numbers or [] if number not in found]
+    numbers = [number.zfill(2) for number in numbers or []]
+    unknown = [number for number in numbers if number not in found]
     if unknown:
-        raise ValueError(f"no notebook {', '.join(unknown)}: there are {', '.join(found)}")
+        raise AskedWrongly(f"no notebook {', '.join(unknown)}: there are {', '.join(found)}")
     return {number: found[number] for number in numbers or found}
 
 
 def parameters_of(path: Path) -> set[str]:
     """Return the names that the parameters cell of a notebook sets."""
-    for cell in json.loads(path.read_text("utf-8"))["cells"]:
-        if "parameters" in cell["metadata"].get("tags", []):
-            tree = ast.parse("".join(cell["source"]))
-            return {node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)}
-    raise ValueError(f"{path.name} has no cell tagged parameters")
+    found = needs("papermill", "run").inspect_notebook(path)
+    if not found:
+        raise AskedWrongly(f"{path.name} has no cell tagged parameters")
+    return set(found)
 
 
 def settings(path: Path, full: bool, **more: object) -> dict:
@@ -67,7 +99,7 @@ def settings(path: Path, full: bool, **more: object) -> dict:
 
     Raises
     ------
-    ValueError
+    AskedWrongly
         If a name is not one of the notebook's parameters.
     """
     file = path.parent / "quick.toml"
@@ -75,7 +107,7 @@ def settings(path: Path, full: bool, **more: object) -> dict:
     chosen = quick.get(path.name[:2], {}) | more
     unknown = set(chosen) - parameters_of(path)
     if unknown:
-        raise ValueError(f"{path.name} has no parameter {', '.join(sorted(unknown))}")
+        raise AskedWrongly(f"{path.name} has no parameter {', '.join(sorted(unknown))}")
     return chosen
 
 
@@ -87,9 +119,19 @@ def environment(jobs: int, profile: Path) -> dict[str, str]:
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     env = dict(os.environ, IPYTHONDIR=str(profile), TF_CPP_MIN_LOG_LEVEL="3")
-    if env.get("MNIST_EDU_DATA"):
-        env["MNIST_EDU_DATA"] = str(Path(env["MNIST_EDU_DATA"]).absolute())
+    env["PYTHONIOENCODING"] = "utf-8"
+    env["MNIST_EDU_CACHE"] = str(_kept_or(profile / "cache"))
+    if named := files.named_folder():
+        env["MNIST_EDU_DATA"] = str(named.absolute())
     return env | dict.fromkeys(names, threads)
+
+
+def _kept_or(spare: Path) -> Path:
+    """Return the cache folder, or ``spare`` where it cannot be written, so that kernels share."""
+    cache = cache_folder().absolute()
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    return cache if os.access(cache, os.W_OK) else spare
 
 
 # --- Running -------------------------------------------------------------------------------------
@@ -102,9 +144,9 @@ def run(
     jobs: int = 2,
     out: str | os.PathLike = "executed",
     beside: int = 0,
-    **parameters: object,
-) -> list[dict]:
-    """Run notebooks and return a row for each: number, source, results, seconds, state, error.
+    parameters: dict | None = None,
+) -> list[Row]:
+    """Run notebooks and return a row for each, in the order of their numbers.
 
     Parameters
     ----------
@@ -114,21 +156,22 @@ def run(
     jobs : how many run at a time
     out : folder for the executed notebooks and their HTML pages
     beside : how many other runs share the cores
-    parameters : further parameters for every notebook, such as ``seed=2``
+    parameters : further parameters for every notebook, such as ``{"seed": 2}``
 
     Raises
     ------
-    ValueError
+    AskedWrongly
         If a notebook or a parameter is unknown; nothing is run then.
     Unavailable
         If the data cannot be had.
     """
     if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, not {jobs}")
+        raise AskedWrongly(f"jobs must be at least 1, not {jobs}")
     chosen = find(numbers)
     if source == "auto":  # look once, and not once a notebook
-        source = SOURCES[data.load("auto").source]
-    plans = {n: settings(p, full, source=source, **parameters) for n, p in chosen.items()}
+        row = data.row_of(data.load("auto").source)
+        source = row.name if row else source
+    plans = {n: settings(p, full, source=source, **parameters or {}) for n, p in chosen.items()}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     order = sorted(chosen, key=lambda n: (n not in LONGEST_FIRST, n))
@@ -137,40 +180,52 @@ def run(
         with ThreadPoolExecutor(jobs) as pool:
             futures = {pool.submit(_run_one, chosen[n], plans[n], out, env): n for n in order}
             rows = _watch(futures)
-    return sorted(rows, key=lambda row: row["notebook"])
+    return sorted(rows, key=lambda row: row.notebook)
 
 
-def _run_one(path: Path, plan: dict, out: Path, env: dict) -> dict:
-    """Run a notebook with papermill in a process of its own, and return its row."""
-    target = out.absolute() / path.name
-    target.unlink(missing_ok=True)
-    target.with_suffix(".html").unlink(missing_ok=True)
-    command = [sys.executable, "-m", "papermill", path.name, str(target), "-k", "python3"]
-    command += ["--cwd", str(target.parent), "--no-progress-bar"]
-    command += ["-y", json.dumps(plan)]
-    start = time.monotonic()
-    env = env | {"MNIST_EDU_NOTEBOOK": path.name[:2]}
-    done = subprocess.run(command, cwd=path.parent, env=env, capture_output=True, text=True)
-    row = {"notebook": path.stem, "seconds": time.monotonic() - start, "state": "ok", "error": ""}
-    row |= _results(target)
-    if done.returncode:
-        row |= {"state": "failed", "error": _error(target, done.stderr)}
-    row["html"] = _write_html(target, row["source"])
+def _run_one(path: Path, plan: dict, out: Path, env: dict) -> Row:
+    """Run a notebook, and return its row, whatever goes wrong: the others go on."""
+    start, target = time.monotonic(), out.absolute() / path.name
+    try:
+        target.unlink(missing_ok=True)
+        target.with_suffix(".html").unlink(missing_ok=True)
+        stderr = _execute(path, plan, target, env)
+        row = results(target)
+        if stderr is not None:
+            row.state, row.error = FAILED, _error(target, stderr)
+        row.page = _write_html(target, row.source)
+    except (OSError, ValueError) as error:  # a full disk, a notebook cut short by it
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        row = Row(path.stem, state=FAILED, error=f"{target.name} or its page: {reason}")
+    row.seconds = time.monotonic() - start
     return row
 
 
-def _results(path: Path) -> dict:
+def _execute(path: Path, plan: dict, target: Path, env: dict) -> str | None:
+    """Run a notebook with papermill in a process of its own; return what it said if it failed."""
+    command = [sys.executable, "-m", "papermill", path.name, str(target), "-k", "python3"]
+    command += ["--cwd", str(target.parent), "--no-progress-bar"]
+    command += ["-y", json.dumps(plan)]
+    env = env | {"MNIST_EDU_NOTEBOOK": path.name[:2]}
+    done = subprocess.run(
+        command, cwd=path.parent, env=env, capture_output=True, encoding="utf-8", errors="replace"
+    )
+    return done.stderr if done.returncode else None
+
+
+def results(path: Path) -> Row:
     """Collect the recorded numbers of an executed notebook, and the source of its data."""
-    found = {"source": "", "results": {}}
-    for output in _outputs(path):
-        record = output[1].get("data", {}).get(RESULTS_MIME)
+    row = Row(path.stem)
+    for _, output in outputs(path):
+        record = output.get("data", {}).get(RESULTS_MIME)
         if record:
-            found["source"] = record["source"]
-            found["results"] |= record["results"]
-    return found
+            row.source = record["source"]
+            row.results |= record["results"]
+    return row
 
 
-def _outputs(path: Path) -> list[tuple[dict, dict]]:
+def outputs(path: Path) -> list[tuple[dict, dict]]:
+    """Return each output of a notebook with its cell; none where there is no such file."""
     if not path.exists():
         return []
     cells = json.loads(path.read_text("utf-8"))["cells"]
@@ -179,11 +234,14 @@ def _outputs(path: Path) -> list[tuple[dict, dict]]:
 
 def _error(path: Path, stderr: str) -> str:
     """Return the failing cell and its error; without one, the last line that was printed."""
-    for cell, output in _outputs(path):
+    for cell, output in outputs(path):
         if output["output_type"] == "error":
-            name = cell.get("id") or cell["metadata"].get("name", "?")
-            return f"cell {name}: {output['ename']}: {output['evalue'].splitlines()[0][:200]}"
+            kind, text = output["ename"], (output["evalue"].splitlines() or [""])[0][:200]
+            likely = f" (likely: {REASONS[kind]})" if kind in REASONS else ""
+            return f"cell {cell.get('id', '?')}: {kind}: {text}{likely}"
     lines = [line for line in stderr.splitlines() if line.strip()] or ["no message"]
+    if "Kernel didn't respond" in stderr:
+        return "the kernel could not be reached: does something block this computer's 127.0.0.1?"
     if "DeadKernelError" in stderr:
         return "the kernel died: out of memory, or killed from outside"
     return lines[-1][:200]
@@ -193,25 +251,25 @@ def _write_html(path: Path, source: str) -> str:
     """Write an HTML page beside an executed notebook, with a notice on embedded digits."""
     if not path.exists():
         return ""
-    import nbformat
-    from nbconvert import HTMLExporter
-
+    nbformat, nbconvert = needs("nbformat", "run"), needs("nbconvert", "run")
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("widgets", None)  # they need a network and a kernel: show their pictures
+    if data.warning_of(source):
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(_banner(source)))
     name = {"metadata": {"name": path.stem, "path": str(path.parent)}}
-    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, name)
-    if source == "embedded digits":
-        page = page.replace("<main>", f"<main>{_banner()}", 1)
-    target = path.with_suffix(".html")
-    target.write_text(page, "utf-8")
-    return target.name
+    exporter = nbconvert.HTMLExporter(embed_images=True)
+    page, _ = exporter.from_notebook_node(notebook, name)
+    with whole(path.with_suffix(".html")) as part:
+        part.write_text(page, "utf-8")
+    return path.with_suffix(".html").name
 
 
-def _banner() -> str:
-    return f'<p style="border: 4px solid; padding: 0.6em"><b>{data.EMBEDDED}</b></p>'
+def _banner(source: str) -> str:
+    text = data.warning_of(source)
+    return f'<p style="border: 4px solid; padding: 0.6em"><b>{text}</b></p>' if text else ""
 
 
-def _watch(futures: dict[Future, str]) -> list[dict]:
+def _watch(futures: dict[Future, str]) -> list[Row]:
     """Show how far the runs are, until all are done; return their rows."""
     start, waiting, rows = time.monotonic(), set(futures), []
     tty = sys.stderr.isatty()
@@ -220,9 +278,8 @@ def _watch(futures: dict[Future, str]) -> list[dict]:
         for future in done:
             row = future.result()
             rows.append(row)
-            end = "\n" if row["state"] == "ok" else f": {row['error']}\n"
-            print(f"\r{row['notebook']}: {row['state']}, {row['seconds']:.0f} s", end=end)
-            sys.stdout.flush()
+            end = f": {row.error}\n" if row.error else "\n"
+            print(f"\r{row.notebook}: {row.state}, {row.seconds:.0f} s", end=end, flush=True)
         running = ", ".join(sorted(futures[future] for future in waiting if future.running()))
         if tty and running:
             elapsed = time.monotonic() - start
@@ -233,42 +290,31 @@ def _watch(futures: dict[Future, str]) -> list[dict]:
 # --- Showing -------------------------------------------------------------------------------------
 
 
-def show_results(rows: list[dict], out: str | os.PathLike) -> None:
+def show_results(rows: list[Row], out: str | os.PathLike) -> None:
     """Print the table of results and write it to ``index.html`` in ``out``."""
-    head = ["notebook", "data", "results", "seconds", "state"]
-    table = [[_cell(row, name) for name in head] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *table, strict=True)]
-    embedded = any(row["source"] == "embedded digits" for row in rows)
-    print()
-    for line in [head, ["-" * width for width in widths], *table]:
-        print(
-            "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
-        )
-    if embedded:
-        print(f"\n!!! {data.EMBEDDED}")
+    index = Path(out) / "index.html"
+    table = [["notebook", "data", "results", "seconds", "state"]]
+    table += [
+        [row.notebook, row.source, _shown(row.results), f"{row.seconds:.0f}", row.state]
+        for row in rows
+    ]
+    print(f"\n{text_table(table)}")
+    warned = sorted({row.source for row in rows if data.warning_of(row.source)})
+    for source in warned:
+        print(f"\n!!! {data.warning_of(source)}")
     for row in rows:
-        if row["error"]:
-            print(f"\n{row['notebook']}: {row['error']}")
-    _write_index(head, table, [row["html"] for row in rows], embedded, Path(out))
-    print(f"\nNotebooks, HTML pages and pictures: {out}, start with {Path(out) / 'index.html'}")
+        if row.error:
+            print(f"\n{row.notebook}: {row.error}")
+    head = "<!doctype html><meta charset=utf-8><title>mnist_edu</title><h1>mnist_edu</h1>"
+    banners = "".join(map(_banner, warned))
+    page = head + banners + html_table(table, "", [row.page for row in rows])
+    with whole(index) as part:
+        part.write_text(page, "utf-8")
+    print(f"\nNotebooks, HTML pages and pictures: {out}, start with {index}")
 
 
-def _cell(row: dict, name: str) -> str:
-    if name == "results":
-        shown = [(k, v) for k, v in row["results"].items() if not k.startswith("shift_")]
-        shown.sort(key=lambda pair: not pair[0].endswith("test_accuracy"))  # these first
-        return ", ".join(f"{key} {value:.4g}" for key, value in shown[:3])
-    if name == "seconds":
-        return f"{row['seconds']:.0f}"
-    return row["source"] if name == "data" else row[name]
-
-
-def _write_index(head: list, table: list, pages: list, embedded: bool, out: Path) -> None:
-    lines = ["<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
-    for row, page in zip(table, pages, strict=True):
-        cells = [html.escape(word) for word in row]
-        cells[0] = f'<a href="{page}">{cells[0]}</a>' if page else cells[0]
-        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    body = (_banner() if embedded else "") + f"<table cellpadding=6>{''.join(lines)}</table>"
-    page = f"<!doctype html><meta charset=utf-8><title>mnist_edu</title><h1>mnist_edu</h1>{body}"
-    (out / "index.html").write_text(page, "utf-8")
+def _shown(results: dict[str, float]) -> str:
+    """Return the first three results, test accuracies before others."""
+    names = [name for name in results if not name.startswith("shift_")]
+    names.sort(key=lambda name: not name.endswith("test_accuracy"))
+    return ", ".join(f"{name} {results[name]:.4g}" for name in names[:3])

@@ -1,12 +1,30 @@
 """Show something in a notebook, or print its text where there is none."""
 
+import codecs
 import html
+import io
 import random
 import sys
 import time
 from collections.abc import Callable, Sequence
 
 UP_AND_CLEAR = "\x1b[1A\x1b[2K"  # what terminals understand: to the line above, and empty it
+
+
+PLAIN = {"…": "...", "✓": "+", "✗": "x", "→": "->", "–": "-", "·": "|", "×": "x", "−": "-"}
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Write for a console what it has no character for, in letters that it has."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    return "".join(PLAIN.get(letter, "?") for letter in text), error.end
+
+
+codecs.register_error("mnist_edu.plain", _plain)
+for _stream in (sys.stdout, sys.stderr):  # a console of cp1252 or ASCII must not end a command
+    if isinstance(_stream, io.TextIOWrapper) and _stream.errors in ("strict", "backslashreplace"):
+        _stream.reconfigure(errors="mnist_edu.plain")
 
 
 def show(bundle: dict, display_id: str | None = None, update: bool = False, alt: str = "") -> None:

@@ -288,8 +288,8 @@ def _centre(images: np.ndarray) -> np.ndarray:
 
 def _ways() -> dict[int, tuple[np.ndarray, list[Way]]]:
     """Read ``shapes.txt``: for each digit how often each way is written, and the ways."""
-    found, lines = {}, (Path(__file__).parent / "shapes.txt").read_text("utf-8").splitlines()
-    for line in lines:
+    found: dict[int, list] = {}
+    for line in Path(__file__).with_name("shapes.txt").read_text("utf-8").splitlines():
         word, _, number = line.partition(" ")
         if word == "digit":
             ways = found[int(number)] = []

@@ -162,7 +162,8 @@ def _stop(started: list[subprocess.Popen]) -> None:
         process.kill()
     for process in started:
         process.wait()
-        process.stdin.close()
+        if process.stdin:
+            process.stdin.close()
 
 
 def _outcome(code: int | None, log: Path, stopped: str) -> Outcome:

@@ -7,9 +7,15 @@ import os
 import numpy as np
 import pytest
 
-from mnist_edu import download, idx, synthetic
+from mnist_edu import download, files, idx, synthetic
 
 SIZES = {"train": 300, "t10k": 100}
+
+
+def pytest_collection_modifyitems(items):
+    """What is quick to fail comes first, what runs all notebooks last."""
+    order = ("series", "browser", "slow")
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in order])
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +33,36 @@ def small_files(tmp_path, monkeypatch):
     folder = tmp_path / "files"
     folder.mkdir()
     generator = np.random.default_rng(0)
-    known = {}
     for name in download.FILES:
         count = SIZES[name.split("-")[0]]
         shape = (count, 28, 28) if "images" in name else (count,)
         top = 256 if "images" in name else 10
         idx.write_idx(folder / name, generator.integers(0, top, shape).astype(np.uint8))
-        known[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    monkeypatch.setattr("mnist_edu.download.FILES", known)
-    monkeypatch.setattr("mnist_edu.data.FILES", known)
+    archives, contents = known(folder)
+    monkeypatch.setattr(download, "FILES", archives)
+    monkeypatch.setattr(files, "CONTENTS", contents)
     return folder
+
+
+def known(folder):
+    """Return the SHA-256 of the small files, and of what they hold: what the package knows."""
+    archives, contents = {}, {}
+    for path in sorted(folder.iterdir(), key=lambda path: list(download.FILES).index(path.name)):
+        archives[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        part = path.name.split("-idx")[0]
+        contents[part] = hashlib.sha256(idx.read_idx(path).tobytes()).hexdigest()
+    return archives, contents
+
+
+# The start of a program that runs in a process of its own and knows the small files, not MNIST's.
+KNOWING = f"""
+import sys
+from pathlib import Path
+from mnist_edu import data, download, files
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from conftest import known
+download.FILES, files.CONTENTS = known(Path(sys.argv[1]))
+"""
 
 
 @pytest.fixture

@@ -1,14 +1,19 @@
 """What the benchmarks share, and what they reached."""
 
+import io
 import json
+import sys
 from argparse import Namespace
 
+import costs
 import numpy as np
 import pytest
+import race
 import shared
 import summit
+from conftest import REAL
 
-from mnist_edu import data
+from mnist_edu import data, series, synthetic
 
 SETTINGS = {"threads": 1}
 
@@ -105,3 +110,73 @@ def test_ablation_tells_what_was_left_out_after_the_training(monkeypatch):
     rows = summit.one(cells, chosen, "all", 1)
     assert {name: row["accuracy"] for name, row in rows.items()} == found
     assert list(summit.one(cells, chosen, "a: no augmentation", 1)) == ["a: no augmentation"]
+
+
+def test_race_asks_each_program_in_its_own_process(chosen, monkeypatch):
+    started, asked = [], []
+
+    class Program:
+        stdin = io.StringIO()
+
+        def __init__(self, *how):
+            started.append(how)
+
+        def wait(self):
+            return 0
+
+    def ask(program, **task):
+        asked.append(task)
+        return {"seconds": 1.0, "accuracy": 0.5, "version": "x"}
+
+    monkeypatch.setattr(race, "start", Program)
+    monkeypatch.setattr(race, "ask", ask)
+    chosen.ladder, chosen.torch_python, chosen.seeds = False, "other/python", 1
+    race.measure(chosen)
+    assert started == [("lesson", sys.executable, 1), ("record", "other/python", 1)]
+    assert asked == [{"seed": 0, "warm": True}, {"seed": 1}] * 2
+    assert list(shared.read(chosen.out)["race_summary"]) == ["notebook 09", "record"]
+
+
+# --- Costs ---------------------------------------------------------------------------------------
+
+
+def test_series_gives_seconds_of_each_notebook(monkeypatch):
+    pytest.importorskip("psutil", reason='psutil is missing: pip install "mnist_edu[bench]"')
+    rows = [series.Row("00_a", seconds=1.23), series.Row("01_b", seconds=4.56)]
+    monkeypatch.setattr(series, "run", lambda **_: rows)
+    monkeypatch.setattr(costs, "watch_memory", lambda _, peaks, __: peaks.update({"00_a": 2e9}))
+    found = costs.measure_series(full=True)
+    assert found["notebooks"] == {
+        "00_a": {"seconds": 1.2, "peak_mb": 2000},
+        "01_b": {"seconds": 4.6},
+    }
+    assert "one_by_one" in costs.measure_series(full=False)
+    rows[1].state = series.FAILED
+    with pytest.raises(SystemExit, match="01_b failed"):
+        costs.run_series(full=True, jobs=2)
+
+
+@pytest.mark.skipif(not REAL, reason="MNIST is not here: MNIST_EDU_DATA names no folder")
+def test_loading_is_measured_in_three_ways(monkeypatch):
+    monkeypatch.setenv("MNIST_EDU_DATA", REAL)
+    monkeypatch.setattr(costs, "keras_loader", lambda *_: lambda: 0.0)
+    monkeypatch.setattr(costs, "in_turn", lambda ways, _: {name: ways[name]() for name in ways})
+    keras, by_hand, ours = costs.measure_loads().values()
+    assert keras < ours < by_hand
+
+
+# --- Ink -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_pictures_of_each_kind_are_read_back_and_a_page_is_cut():
+    pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
+    import ink
+
+    images, labels = synthetic.make_digits(30, 1)
+    for draw in ink.KINDS.values():
+        found = ink.read_back(lambda drawn: labels[: len(drawn)], images[:1], labels[:1], draw)
+        assert found == {(): 0.0}
+        picture = draw(images[0], np.random.default_rng(0))
+        assert ink.or_empty(picture, ()).any() and not ink.or_empty(0 * picture, ()).any()
+    assert ink.pages(images, 1, *ink.PAGES["drawing"])["number"] == 1.0

@@ -1,6 +1,8 @@
 """Digits as CSV: written and read back identical; what is wrong is named with its line."""
 
 import csv
+import gzip
+import zipfile
 
 import numpy as np
 import pytest
@@ -43,11 +45,21 @@ def line(values):
         (line([1] * 785) + line([1] * 786), "line 2: 786 values"),
         (line([1] * 784 + ["x"]), "line 1: .*'x"),
         (line([1] * 784 + ["1.5"]), "line 1: .*1.5"),
-        (line(["label"] * 785) + line([1] * 784 + [256]), "line 2: a value outside 0..255"),
+        (line(["label"] + ["p"] * 784) + line([1] * 784 + [256]), "line 2: a value outside 0..255"),
         (line([1] * 784 + [-1]), "line 1: a value outside"),
         (line([10] + [1] * 784), "line 1: a label above 9"),
         (line([1] * 784 + ["12x"]), "line 1: column 785: '12x' is no whole number"),
-        (line([1] * 785)[:-1] + ",\n", "line 1: 786 values"),
+        (line([1] * 785)[:-1] + ",\n", "line 1: column 786: '' is no whole number"),
+        (line([1] * 785) * 2 + line([1] * 786), "line 3: 786 values, and not 785"),
+        (line([1] + ["0.996"] * 784), "column 2: '0.996' is no whole number: pixels run"),
+        (line(["label"] * 2 + ["p"] * 783) + line([1] * 785), "two columns of labels"),
+        (line([f"p{i}" for i in range(785)]) + line([1] * 785), "which column holds the labels"),
+        (line([f"pixel{i}" for i in range(784)]) + line([1] * 784), "line 2: 784 values"),
+        (line([5] + [1] * 785), "786 columns without names"),
+        ("", "a.csv is empty"),
+        ("\n \n", "a.csv is empty"),
+        (line(["label"] + [f"pixel{i}" for i in range(784)]), "names of columns, and no digits"),
+        ("<!doctype html>\n<p>Sign in\n", "line 2: 1 values"),
         ("\n\n" + line([1] * 785) + line([1] * 784 + [256]), "line 4: a value outside 0..255"),
         (line(["x"] + [1] * 784), "line 1: column 1: 'x' is no whole number"),
     ],
@@ -75,3 +87,99 @@ def test_failed_write_keeps_the_old_file(tmp_path, some):
     with pytest.raises(ValueError):
         data.write_csv(path, some[0].astype(float), some[1])
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+PIXELS = [f"pixel{i}" for i in range(784)]
+
+
+def rows(some, order="label first", number="{}"):
+    """Return the digits as lists of words in a form that other people use."""
+    words = [[number.format(v) for v in image.ravel()] for image in some[0]]
+    labels = [number.format(label) for label in some[1]]
+    if order == "class last":
+        return [[*pixels, label] for pixels, label in zip(words, labels, strict=True)]
+    return [[label, *pixels] for pixels, label in zip(words, labels, strict=True)]
+
+
+def written(path, lines, separator=","):
+    path.write_text("".join(separator.join(words) + "\n" for words in lines))
+    return path
+
+
+def check_read(path, some):
+    images, labels = data.read_csv(path)
+    np.testing.assert_array_equal(images, some[0])
+    np.testing.assert_array_equal(labels, some[1])
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("number", ["{}", "{}.0", '"{}"', " {}"])
+@pytest.mark.parametrize("name", ["class", "label", "Digit", ""])
+def test_class_last_is_read_by_its_name(tmp_path, some, separator, number, name):
+    head = [[*PIXELS, name]] if name else []
+    if not name:
+        some[0][:, 0, 0] = 0  # as in MNIST; else nothing tells a label from a pixel
+    lines = head + rows(some, "class last", number)
+    check_read(written(tmp_path / "a.csv", lines, separator), some)
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_column_that_counts_is_passed_over(tmp_path, some, head):
+    lines = [["id", "label", *PIXELS]] if head else []
+    lines += [[str(n), *words] for n, words in enumerate(rows(some))]
+    check_read(written(tmp_path / "a.csv", lines), some)
+
+
+def test_index_of_pandas_is_passed_over(tmp_path, some):
+    lines = [["", *map(str, range(785))]]
+    lines += [[str(n), *words] for n, words in enumerate(rows(some))]
+    check_read(written(tmp_path / "a.csv", lines), some)
+
+
+@pytest.mark.parametrize("form", ["{}x{}", "px_{}_{}"])
+def test_pixels_in_another_order_are_put_in_theirs(tmp_path, some, form):
+    names = [form.format(row, column) for row in range(1, 29) for column in range(1, 29)]
+    order = sorted(range(784), key=names.__getitem__)  # as texts: 1x1, 1x10, 1x11, ...
+    lines = [["label", *(names[i] for i in order)]]
+    lines += [[words[0], *(words[1 + i] for i in order)] for words in rows(some)]
+    check_read(written(tmp_path / "a.csv", lines), some)
+
+
+@pytest.mark.parametrize("pack", ["gz", "zip"])
+def test_packed_file_is_read(tmp_path, some, pack):
+    data.write_csv(tmp_path / "a.csv", *some)
+    content, packed = (tmp_path / "a.csv").read_bytes(), tmp_path / f"a.csv.{pack}"
+    if pack == "gz":
+        packed.write_bytes(gzip.compress(content))
+    else:
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("folder/a.csv", content)
+            archive.writestr("README.txt", "about")
+    check_read(packed, some)
+
+
+@pytest.mark.parametrize("start", [b"\x1f\x8b half", b"PK half"])
+def test_damaged_package_is_named(tmp_path, start):
+    (tmp_path / "a.csv.gz").write_bytes(start)
+    with pytest.raises(ValueError, match="a.csv.gz is damaged"):
+        data.read_csv(tmp_path / "a.csv.gz")
+
+
+def test_package_of_two_files_is_refused_by_name(tmp_path):
+    with zipfile.ZipFile(tmp_path / "both.zip", "w") as archive:
+        archive.writestr("train.csv", "")
+        archive.writestr("test.csv", "")
+    with pytest.raises(ValueError, match="both.zip must hold one CSV file, and holds train.csv"):
+        data.read_csv(tmp_path / "both.zip")
+
+
+def test_labels_that_are_all_zero_are_told(tmp_path, some, capsys):
+    data.write_csv(tmp_path / "a.csv", some[0], np.zeros(20, np.uint8))
+    data.read_csv(tmp_path / "a.csv")
+    assert "all 20 labels are 0" in capsys.readouterr().err
+
+
+def test_more_lines_than_are_read_at_a_time(tmp_path, some, monkeypatch):
+    monkeypatch.setattr("mnist_edu.csv_files.LINES", 7)
+    data.write_csv(tmp_path / "a.csv", *some)
+    check_read(tmp_path / "a.csv", some)

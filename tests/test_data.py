@@ -1,15 +1,16 @@
 """Loading and changing the form of digits."""
 
+import gzip
+import json
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-from conftest import REAL, arrays
+from conftest import KNOWING, REAL, arrays
 
-from mnist_edu import data, download, synthetic
+from mnist_edu import __main__, bands, data, download, files, idx, series, synthetic
 
 
 @pytest.fixture
@@ -147,7 +148,8 @@ def test_embedded_digits_are_drawn_once_and_kept(few_embedded, cache, monkeypatc
 
 def test_leftovers_of_killed_processes_are_swept(few_embedded, cache):
     cache.mkdir()
-    old, new = cache / "a.npy.1.tmp", cache / "a.npy.2.tmp"
+    name = f"embedded-v{synthetic.VERSION}-train-images"
+    old, new = cache / f"{name}.1-1.part.npy", cache / f"{name}.2-1.part.npy"
     for path in (old, new):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
@@ -172,28 +174,19 @@ def test_unknown_source_is_refused():
         data.load("minst")
 
 
-def test_second_load_is_quick(digits):
-    start = time.perf_counter()
-    data.load("mnist", validation_size=50)
-    assert time.perf_counter() - start < 0.02
-
-
 @pytest.mark.parametrize("size", [-1, 300])
 def test_validation_split_must_fit(digits, size):
     with pytest.raises(ValueError, match="from 0 to 299"):
         data.load("mnist", validation_size=size)
 
 
-START = """
-import hashlib, json, os, sys
-from pathlib import Path
-from mnist_edu import data, download, synthetic
-folder = Path(sys.argv[1])
-known = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in download.FILES}
-download.FILES.clear()
-download.FILES.update(known)
+START = (
+    KNOWING
+    + """
+import os
 print(data.load("mnist", 50).train.images.astype(int).sum())
 """
+)
 
 
 def test_eight_processes_on_an_empty_cache(small_files):
@@ -210,9 +203,163 @@ def test_killed_while_writing_leaves_nothing_half_read(small_files, cache):
     kill = START.replace("print(", "os.replace = lambda *_: os.kill(os.getpid(), 9)\nprint(")
     command = [sys.executable, "-c", kill, str(small_files)]
     assert subprocess.run(command, env=env, capture_output=True).returncode != 0
-    assert list(cache.glob("*.tmp")) and not list(cache.glob("*.npy"))
+    assert list(cache.glob("*.part.npy")) and len(list(cache.glob("*.npy"))) == 1
     fine = subprocess.run([sys.executable, "-c", START, str(small_files)], env=env)
-    assert fine.returncode == 0 and len(list(cache.glob("*.npy"))) == 4
+    assert (
+        fine.returncode == 0 and len(set(cache.glob("*.npy")) - set(cache.glob("*.part.npy"))) == 4
+    )
+
+
+# --- Files in the forms that people have ---------------------------------------------------------
+
+
+def unpacked(path, name, content):
+    (path / name[:-3]).write_bytes(gzip.decompress(content))
+
+
+def dotted(path, name, content):
+    (path / name[:-3].replace("-idx", ".idx")).write_bytes(gzip.decompress(content))
+
+
+def deeper(path, name, content):
+    (path / "MNIST" / "raw").mkdir(parents=True, exist_ok=True)
+    (path / "MNIST" / "raw" / name).write_bytes(content)
+
+
+def packed_anew(path, name, content):
+    (path / name).write_bytes(gzip.compress(gzip.decompress(content), 1))
+
+
+def folder_of_the_same_name(path, name, content):
+    (path / name[:-3]).mkdir()
+    (path / name[:-3] / name[:-3]).write_bytes(gzip.decompress(content))
+
+
+def good_beside_damaged(path, name, content):
+    (path / name[:-3]).write_bytes(b"damaged")
+    (path / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [unpacked, dotted, deeper, packed_anew, folder_of_the_same_name, good_beside_damaged],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_form_of_the_files_does_not_matter(
+    small_files, tmp_path, monkeypatch, offline, form, named
+):
+    expected = data.load("mnist", 50, folder=small_files, cache=tmp_path / "first")
+    home = tmp_path / "other"
+    home.mkdir()
+    for name in download.FILES:
+        form(home, name, (small_files / name).read_bytes())
+    if named:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("HERE", "other")
+        monkeypatch.setenv("MNIST_EDU_DATA", "~/$HERE")
+    digits = data.load("mnist", 50, folder=None if named else home)
+    assert digits.source == "MNIST"
+    np.testing.assert_array_equal(digits.train.images, expected.train.images)
+    np.testing.assert_array_equal(digits.test.labels, expected.test.labels)
+
+
+@pytest.mark.parametrize("file_itself", [True, False])
+def test_archive_of_keras_is_read(small_files, tmp_path, offline, monkeypatch, file_itself):
+    expected = files.read(small_files)
+    names = ("x_train", "y_train", "x_test", "y_test")
+    np.savez_compressed(tmp_path / "mnist.npz", **dict(zip(names, expected, strict=True)))
+    place = tmp_path / "mnist.npz" if file_itself else tmp_path
+    monkeypatch.setenv("MNIST_EDU_DATA", str(place))
+    digits = data.load("mnist", 50)
+    np.testing.assert_array_equal(digits.validation.images, expected[0][:50])
+    np.testing.assert_array_equal(digits.test.labels, expected[3])
+
+
+@pytest.mark.parametrize("content", [b"", b"PK half", b"\x93NUMPY"])
+def test_damaged_archive_of_keras_is_named(tmp_path, content):
+    (tmp_path / "mnist.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="mnist.npz is damaged or not Keras'"):
+        files.read_mnist(tmp_path)
+
+
+def test_one_changed_pixel_is_not_mnist(small_files, offline, monkeypatch, capsys):
+    path = small_files / "t10k-images-idx3-ubyte.gz"
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[-1] ^= 1
+    path.write_bytes(gzip.compress(content))
+    monkeypatch.setenv("MNIST_EDU_DATA", str(small_files))
+    with pytest.raises(data.Unavailable):
+        data.load("mnist", 50)
+    assert "t10k-images: sound, but not the values of MNIST" in capsys.readouterr().err
+
+
+def other_images(folder, count=60, side=28):
+    for part, n in (("train", count), ("t10k", 20)):
+        idx.write_idx(
+            folder / f"{part}-images-idx3-ubyte.gz", np.full((n, side, side), 77, np.uint8)
+        )
+        idx.write_idx(folder / f"{part}-labels-idx1-ubyte.gz", np.full(n, 3, np.uint8))
+
+
+def test_folder_with_other_images_is_what_is_loaded(tmp_path, offline):
+    other_images(tmp_path)
+    digits = data.load(folder=tmp_path, validation_size=10)
+    assert digits.source == f"files in {tmp_path}" and not digits.is_embedded
+    assert len(digits.train) == 50 and (digits.train.images == 77).all()
+    assert set(digits.test.labels.tolist()) == {3} and not digits.test.images.flags.writeable
+
+
+def test_mnist_asked_for_is_never_other_images(tmp_path, offline, capsys):
+    other_images(tmp_path)
+    with pytest.raises(data.Unavailable):
+        data.load("mnist", folder=tmp_path)
+    assert "does not hold MNIST, but other images" in capsys.readouterr().err
+
+
+def test_folder_without_the_files_falls_back_with_a_word(tmp_path, few_embedded, offline, capsys):
+    other_images(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
+    assert data.load(folder=tmp_path, validation_size=50).source == "embedded digits"
+    said = capsys.readouterr().err
+    assert f"{tmp_path} does not hold the four files" in said and "t10k-labels is missing" in said
+
+
+def test_files_that_do_not_belong_together_are_named(tmp_path):
+    other_images(tmp_path)
+    idx.write_idx(tmp_path / "train-labels-idx1-ubyte.gz", np.zeros(59, np.uint8))
+    with pytest.raises(ValueError, match="60 images, but 59 labels"):
+        files.read(tmp_path)
+
+
+# --- One table of sources ------------------------------------------------------------------------
+
+
+def test_a_fourth_source_is_one_row(tmp_path, monkeypatch, capsys):
+    """Add a source of stripes: commands, results, bands, pages and figures know it by its row."""
+
+    def stripes(cache, patient):
+        images = np.zeros((40, 28, 28), np.uint8)
+        images[:, ::2] = 255
+        return [images, np.arange(40, dtype=np.uint8) % 10] * 2
+
+    warning = "These are STRIPES."
+    row = data.Source("stripes", "drawn stripes", stripes, warning, version=7)
+    monkeypatch.setitem(data.SOURCES, "stripes", row)
+    digits = data.load("stripes", 10)
+    assert repr(digits) == "drawn stripes: 30 train, 10 validation, 40 test"
+    assert digits.is_embedded and warning in capsys.readouterr().err
+    asked = __main__._parser().parse_args(["run", "--source", "stripes"])
+    assert asked.source == "stripes"
+    __main__._parser().parse_args(["bands", "--source", "stripes"])
+    rows = [series.Row("01_a", digits.source, {"score": 0.5})]
+    series.show_results(rows, tmp_path)
+    assert warning in capsys.readouterr().out
+    assert warning in (tmp_path / "index.html").read_text()
+    bands._add_seed(tmp_path, rows[0], 1, full=False)
+    band = json.loads((tmp_path / "01-quick-drawn-stripes.json").read_text())
+    assert band["source"] == "drawn stripes" and band["digits"] == 7
+    with pytest.raises(ValueError, match="use one of auto, mnist, synthetic, stripes"):
+        data.load("minst")
 
 
 # --- Forms ---------------------------------------------------------------------------------------
@@ -232,9 +379,18 @@ def test_scaling_twice_is_refused():
         data.scale(np.zeros((1, 28, 28), np.float32))
 
 
-def test_label_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="from 0 to 9"):
-        data.one_hot([10])
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([10], "from 0 to 9"),
+        (["3", "7"], "whole numbers, these are <U1"),
+        ([3.0], "whole numbers, these are float64"),
+        ([[0, 1]], r"shape \(n,\), not \(1, 2\)"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labels, said):
+    with pytest.raises(ValueError, match=said):
+        data.one_hot(labels)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_environment_holds_no_list_of_its_own():
     text = (ROOT / "environment.yml").read_text()
     listed = re.findall(r"^\s+- (.+)$", text, re.M)
     assert listed == ["conda-forge", "python>=3.11,<3.14", "pip", "pip:", "-e .[all]"]
-    assert PROJECT["requires-python"] == ">=3.11"
+    assert PROJECT["requires-python"] == ">=3.11,<3.14"
 
 
 def test_bounds_do_not_replace_the_tensorflow_of_colab():
@@ -48,7 +48,7 @@ def test_bounds_do_not_replace_the_tensorflow_of_colab():
 
 
 def test_package_itself_is_light():
-    light = {"numpy", "matplotlib", "pillow", "pooch", "requests", "platformdirs"}
+    light = {"numpy", "matplotlib", "pillow", "requests", "platformdirs"}
     assert set(names(PROJECT["dependencies"])) == light
 
 

@@ -1,26 +1,19 @@
 """Every checker: the solution passes, and each plausible mistake gets its own sentence."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 from cells import NOTEBOOKS, exercise_numbers, said_by
 
+from mnist_edu.errors import Missing
 from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10
 from mnist_edu.synthetic import make_digits
 
 MODULES = {
-    "00": nb00,
-    "01": nb01,
-    "02": nb02,
-    "03": nb03,
-    "04": nb04,
-    "05": nb05,
-    "06": nb06,
-    "07": nb07,
-    "08": nb08,
-    "09": nb09,
-    "10": nb10,
+    module.__name__[-2:]: module
+    for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10)
 }
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
 
@@ -203,7 +196,9 @@ MISTAKES = [
     (nb01.steps_per_epoch, lambda n, b: n / b, "whole division"),
     (nb01.steps_per_epoch, lambda n, b: n * b, "multiplied"),
     (nb01.steps_per_epoch, lambda n, b: b / n, "Turn it round"),
-    (nb01.steps_per_epoch, lambda n, b: 550 if n > 2000 else 9, "550 steps"),
+    (nb01.steps_per_epoch, lambda n, b: n // b + 1, "550 steps"),
+    (nb01.steps_per_epoch, lambda n, b: 550 if n > 2000 else 9, "10 whole batches of 100, not 9"),
+    (nb01.steps_per_epoch, lambda n, b: max(n // b, 1), "no whole batch"),
     (nb01.softmax, naive, "overflow"),
     (nb01.softmax, np.exp, "do not sum to 1"),
     (nb01.softmax, lambda z: np.exp(z) / np.exp(z).sum(axis=0), "your columns"),
@@ -471,8 +466,8 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("checker", "answer", "sentence"), MISTAKES)
 def test_mistake_is_named(checker, answer, sentence):
-    said = checker.problem(answer)
-    assert said is not None and sentence in said
+    said = checker.verdict(answer)
+    assert said.startswith("✗ Not yet: ") and sentence in said
 
 
 def test_faulty_lines_are_those_of_the_program():
@@ -529,6 +524,45 @@ def test_letters_are_repeatable_images_with_ink_inside():
     assert all(0.04 < image.mean() < 0.35 for image in images)
 
 
+ACCUMULATOR = "tensorboard.backend.event_processing.event_accumulator"
+
+
+@pytest.mark.parametrize(
+    ("library", "extra", "use"),
+    [
+        ("keras", "lessons", lambda: nb03.gradient_sizes(None, None, None)),
+        (ACCUMULATOR, "lessons", lambda: nb05.weight_histograms("", "top")),
+        ("tensorflow", "lessons", lambda: nb06.read_scalars(NOTEBOOKS, "loss")),
+        ("cv2", "ink", lambda: nb08.enlarge(np.zeros((28, 28), np.uint8), 100)),
+    ],
+)
+def test_missing_library_names_the_extra(library, extra, use, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(Missing, match=rf"mnist_edu\[{extra}\]"):
+        use()
+
+
+def test_gradient_sizes_are_those_of_the_formula():
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, activation="softmax")])
+    images = np.random.default_rng(2).random((6, 784), np.float32)
+    labels = np.arange(6)
+    errors = model(images).numpy() - np.eye(10)[labels]
+    expected = np.abs(images.T @ errors / 6).mean()
+    assert nb03.gradient_sizes(model, images, labels) == pytest.approx([expected], rel=1e-4)
+
+
+def test_scalars_are_read_in_the_order_of_their_steps(tmp_path):
+    tf = pytest.importorskip("tensorflow").compat.v1
+    with tf.Graph().as_default():
+        for step, name in ((20, "a"), (10, "b")):
+            with tf.summary.FileWriter(str(tmp_path), filename_suffix=name) as writer:
+                values = [tf.Summary.Value(tag=tag, simple_value=step / 4) for tag in ("loss", "x")]
+                writer.add_summary(tf.Summary(value=values), step)
+    steps, values = nb06.read_scalars(tmp_path, "loss")
+    assert steps.tolist() == [10, 20] and values.tolist() == [2.5, 5.0]
+
+
 def test_weight_log_is_read_back_epoch_by_epoch(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(40, name="wide")])
@@ -546,18 +580,6 @@ def test_weight_log_is_read_back_epoch_by_epoch(tmp_path):
 def test_weight_histograms_keep_every_weight():
     buckets = np.array([[-0.06, -0.02, 10], [-0.02, 0.02, 30], [0.02, 0.06, 10]])
     assert nb05._rebin(buckets).sum() == pytest.approx(50)
-
-
-def test_window_shows_every_place_and_needs_nothing_from_outside(monkeypatch):
-    shown = []
-    monkeypatch.setattr(nb04, "show", shown.append)
-    nb04.stepper(np.arange(20).reshape(4, 5), np.array([[1, 0], [-1, 2]]))
-    (bundle,) = shown
-    lines = bundle["text/plain"].splitlines()
-    assert lines[0] == "A window of 2 x 2 slides over an image, in 12 places."
-    assert lines[2] == "Row 0, column 1: 1·1 + 2·0 + 6·(-1) + 7·2 = 9"
-    assert len(lines) == 13 and bundle["text/html"].count("<li ") == 12
-    assert "//" not in bundle["text/html"] and "MOVING" not in bundle["text/html"]
 
 
 def test_frame_is_the_smallest_around_what_is_true():

@@ -1,4 +1,4 @@
-"""The notebook helpers: guesses, results, tables, progress, checkers, the shift ruler."""
+"""The notebook helpers: guesses, results, tables, progress, the shift ruler."""
 
 import json
 import subprocess
@@ -68,28 +68,6 @@ def test_progress_replaces_its_line_in_a_terminal_and_is_one_line_in_a_file(
     update("a")
     update("b")
     assert capsys.readouterr().out.splitlines() == lines
-
-
-@lesson.exercise
-def three(answer):
-    if answer is None:
-        return lesson.UNANSWERED
-    return None if answer + 0 == 3 else f"{answer} is not 3."
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (3, "✓ Right."),
-        (4, "✗ Not yet: 4 is not 3."),
-        (..., "Not answered yet."),
-        (None, "Not answered yet."),
-        ("x", "✗ Not yet: your answer raised TypeError: "),
-    ],
-)
-def test_checker_prints_a_verdict_and_never_raises(answer, said, capsys):
-    assert three(answer) is None
-    assert capsys.readouterr().out.strip().startswith(said.strip())
 
 
 def centre_column(images):

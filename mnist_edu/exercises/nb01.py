@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mnist_edu.lesson import UNANSWERED, exercise
+from mnist_edu.exercises.checker import exercise, expect
 
 
 def graph_edges(parts: dict) -> list[tuple[str, str]]:
@@ -52,92 +52,72 @@ def _needed(operation, names: dict) -> set[str]:
 
 
 @exercise
-def count_parameters(count: int) -> str | None:
+def count_parameters(count: int) -> None:
     """Check the number of learned values of 784 inputs and 10 outputs."""
-    mistakes = {
-        7840: "these are the weights. Each digit has a bias too.",
-        794: "the shape of W is (784, 10): multiply its two numbers, do not add them.",
-        784: "every pixel has a weight for each of the ten digits.",
-        7850 * 4: "these are the bytes. The question is how many numbers.",
-        785 * 784: "the network has ten outputs, not 784.",
-    }
-    if count == 7850:
-        return None
-    return mistakes.get(count, "count the entries of W, then those of b, and add.")
+    mistakes = [
+        (7840, "these are the weights. Each digit has a bias too."),
+        (794, "the shape of W is (784, 10): multiply its two numbers, do not add them."),
+        (784, "every pixel has a weight for each of the ten digits."),
+        (7850 * 4, "these are the bytes. The question is how many numbers."),
+        (785 * 784, "the network has ten outputs, not 784."),
+    ]
+    expect(count, 7850, mistakes, "count the entries of W, then those of b, and add.")
 
 
 @exercise
-def steps_per_epoch(function: Callable[[int, int], int]) -> str | None:
+def steps_per_epoch(function: Callable[[int, int], int]) -> None:
     """Check a function of the number of images and the batch size."""
-    result, rest = function(55000, 100), function(1050, 100)
-    if result in (None, ...):
-        return UNANSWERED
-    if result == 100 / 55000:
-        return "you divided the batch by the images. Turn it round."
-    if result == 55000 * 100:
-        return "you multiplied. How many batches fit into the images?"
-    if rest == 11:
-        return "1,050 images hold 10 whole batches of 100. You rounded up."
-    if rest == 10.5:
-        return "half a step is no step. Use whole division, //."
-    right = result == 550 and rest == 10 and function(99, 100) == 0
-    return None if right else f"55,000 images in batches of 100 are 550 steps, not {result}."
+    mistakes = [
+        (100 / 55000, "you divided the batch by the images. Turn it round."),
+        (55000 * 100, "you multiplied. How many batches fit into the images?"),
+    ]
+    steps = "55,000 images in batches of 100 are 550 steps, not {}."
+    expect(function(55000, 100), 550, mistakes, steps)
+    mistakes = [
+        (11, "1,050 images hold 10 whole batches of 100. You rounded up."),
+        (10.5, "half a step is no step. Use whole division, //."),
+    ]
+    expect(function(1050, 100), 10, mistakes, "1,050 images hold 10 whole batches of 100, not {}.")
+    expect(function(99, 100), 0, [], "99 images hold no whole batch of 100; yours: {}.")
 
 
 @exercise
-def softmax(function: Callable[[np.ndarray], np.ndarray]) -> str | None:
+def softmax(function: Callable[[np.ndarray], np.ndarray]) -> None:
     """Check softmax over the rows of an (n, 10) array."""
     logits = np.random.default_rng(0).normal(size=(4, 10)) * 3
-    result = function(logits.copy())
-    if result is None or result is ...:
-        return UNANSWERED
     powers = np.exp(logits)
-    expected = powers / powers.sum(axis=1, keepdims=True)
-    if np.shape(result) != (4, 10):
-        return f"the result has shape {np.shape(result)}. It must keep the shape (n, 10)."
-    if np.allclose(result, powers):
-        return "the powers are right, but the rows do not sum to 1 yet. Divide by their sum."
-    if np.allclose(result, powers / powers.sum(axis=0)):
-        return "your columns sum to 1. Each row must: sum over axis 1."
-    if np.allclose(result, powers / powers.sum()):
-        return "the whole batch sums to 1. Each row must: sum over axis 1."
-    if np.allclose(result, logits / logits.sum(axis=1, keepdims=True)):
-        return "you divided the logits themselves. Take np.exp of them first."
-    if not np.allclose(result, expected):
-        row, column = np.argwhere(~np.isclose(result, expected))[0]
-        wrong, right = result[row][column], expected[row, column]
-        return f"row {row}, column {column} should be {right:.4f}, yours is {wrong:.4f}."
-    with np.errstate(all="ignore"):
-        large = function(logits + 1000)
-    if not np.allclose(large, expected):
-        return "logits of 1,000 overflow. Subtract each row's largest logit before np.exp."
-    return None
+    right = powers / powers.sum(axis=1, keepdims=True)
+    alone = "the powers are right, but the rows do not sum to 1 yet. Divide by their sum."
+    linear = "you divided the logits themselves. Take np.exp of them first."
+    mistakes = [
+        (powers, alone),
+        (powers / powers.sum(axis=0), "your columns sum to 1. Each row must: sum over axis 1."),
+        (powers / powers.sum(), "the whole batch sums to 1. Each row must: sum over axis 1."),
+        (logits / logits.sum(axis=1, keepdims=True), linear),
+    ]
+    shape = "the result has shape {shape}. It must keep the shape (n, 10)."
+    expect(function(logits), right, mistakes, shape=shape)
+    large = "logits of 1,000 overflow. Subtract each row's largest logit before np.exp."
+    expect(function(logits + 1000), right, [], large)
 
 
 @exercise
-def cross_entropy(function: Callable[[np.ndarray, np.ndarray], float]) -> str | None:
+def cross_entropy(function: Callable[[np.ndarray, np.ndarray], float]) -> None:
     """Check the mean cross-entropy of (n, 10) probabilities and one-hot labels."""
     generator = np.random.default_rng(1)
     probabilities = generator.dirichlet(np.ones(10), size=6)
     labels = np.eye(10)[generator.integers(0, 10, 6)]
-    result = function(probabilities.copy(), labels.copy())
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.ndim(result):
-        return f"the result has shape {np.shape(result)}. The loss is one number: take the mean."
     true = probabilities[labels == 1]
-    expected = -np.log(true).mean()
-    mistakes = {
-        -expected: "the sign is wrong: the logarithm of a probability is negative.",
-        expected * 6: "you summed over the images. Take the mean.",
-        expected / 10: "you took the mean over digits too. Sum over the digits.",
-        -np.log2(true).mean(): "you used the logarithm to base 2. Use np.log.",
-        -np.log10(true).mean(): "you used the logarithm to base 10. Use np.log.",
-        1 - true.mean(): "you forgot the logarithm.",
-        -true.mean(): "you forgot the logarithm.",
-        true.mean(): "you forgot the logarithm.",
-    }
-    for wrong, sentence in mistakes.items():
-        if np.isclose(result, wrong):
-            return sentence
-    return None if np.isclose(result, expected) else f"expected {expected:.4f}, got {result:.4f}."
+    right = -np.log(true).mean()
+    mistakes = [
+        (-right, "the sign is wrong: the logarithm of a probability is negative."),
+        (right * 6, "you summed over the images. Take the mean."),
+        (right / 10, "you took the mean over digits too. Sum over the digits."),
+        (-np.log2(true).mean(), "you used the logarithm to base 2. Use np.log."),
+        (-np.log10(true).mean(), "you used the logarithm to base 10. Use np.log."),
+        (1 - true.mean(), "you forgot the logarithm."),
+        (-true.mean(), "you forgot the logarithm."),
+        (true.mean(), "you forgot the logarithm."),
+    ]
+    shape = "the result has shape {shape}. The loss is one number: take the mean."
+    expect(function(probabilities, labels), right, mistakes, shape=shape)

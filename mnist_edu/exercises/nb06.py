@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_edu.lesson import UNANSWERED, exercise
+from mnist_edu.errors import needs
+from mnist_edu.exercises.checker import exercise, expect
 
 PER_ROW = "subtract the largest logit of each row, not one number for all rows."
 
@@ -22,9 +23,7 @@ def read_scalars(folder: Path, tag: str) -> tuple[np.ndarray, np.ndarray]:
     -------
     steps int (n,) and values float (n,), in the order of the steps
     """
-    import tensorflow.compat.v1 as tf
-
-    values = {}
+    tf, values = needs("tensorflow", "lessons").compat.v1, {}
     for path in sorted(folder.glob("events*")):
         for event in tf.train.summary_iterator(str(path)):
             for value in event.summary.value:
@@ -35,40 +34,36 @@ def read_scalars(folder: Path, tag: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @exercise
-def dropout_rate(rate: float) -> str | None:
+def dropout_rate(rate: float) -> None:
     """Check the rate that belongs to keep_prob = 0.8."""
-    if isinstance(rate, int | float) and np.isclose(rate, 0.2):
-        return None
-    mistakes = {
-        0.8: "this is the part that stays. Keras asks for the part that is dropped.",
-        1.25: "by this the rest is enlarged. Keras does that by itself.",
-        0.5: "this belongs to keep_prob = 0.5. Here keep_prob is 0.8.",
-        20: "a rate is a part of 1, not a percentage.",
-    }
-    return mistakes.get(rate, "a part of 0.8 stays. Which part is dropped?")
+    mistakes = [
+        (0.8, "this is the part that stays. Keras asks for the part that is dropped."),
+        (1.25, "by this the rest is enlarged. Keras does that by itself."),
+        (0.5, "this belongs to keep_prob = 0.5. Here keep_prob is 0.8."),
+        (20, "a rate is a part of 1, not a percentage."),
+    ]
+    expect(rate, 0.2, mistakes, "a part of 0.8 stays. Which part is dropped?")
 
 
 @exercise
-def learned_values(function: Callable[[list], int]) -> str | None:
+def learned_values(function: Callable[[list], int]) -> None:
     """Check the count of a network's own values among the variables of a checkpoint."""
-    result = function(_variables({"FC1/biases": [3], "FC1/weights": [4, 3]}))
-    if result is None or result is ...:
-        return UNANSWERED
-    mistakes = {
-        48: "this is all that the file holds. Leave out Adam's memory and the three counters.",
-        45: "Adam's memory is counted. It is no part of the network.",
-        18: "beta1_power, beta2_power and global_step are counted. They are no weights.",
-        33: "one half of Adam's memory and the three counters are still counted.",
-        30: "Adam has two numbers for each weight: .../Adam and .../Adam_1.",
-        10: "you added the numbers of a shape. Multiply them.",
-        12: "biases are learned too.",
-        2: "these are the variables. The question is how many numbers they hold.",
-    }
-    if result != 15:
-        return mistakes.get(int(result), f"(4, 3) and (3,) hold 15 values, not {result}.")
-    other = {"layer/biases": [2], "layer/weights": [5, 5, 1, 2], "top/weights": [2, 2]}
-    deep = function(_variables(other))
-    return None if deep == 56 else f"(5, 5, 1, 2), (2, 2) and (2,) hold 56 values, not {deep}."
+    all_of_it = "this is all that the file holds. Leave out Adam's memory and the three counters."
+    mistakes = [
+        (48, all_of_it),
+        (45, "Adam's memory is counted. It is no part of the network."),
+        (18, "beta1_power, beta2_power and global_step are counted. They are no weights."),
+        (33, "one half of Adam's memory and the three counters are still counted."),
+        (30, "Adam has two numbers for each weight: .../Adam and .../Adam_1."),
+        (10, "you added the numbers of a shape. Multiply them."),
+        (12, "biases are learned too."),
+        (2, "these are the variables. The question is how many numbers they hold."),
+    ]
+    small = _variables({"FC1/biases": [3], "FC1/weights": [4, 3]})
+    expect(function(small), 15, mistakes, "(4, 3) and (3,) hold 15 values, not {}.")
+    deep = {"layer/biases": [2], "layer/weights": [5, 5, 1, 2], "top/weights": [2, 2]}
+    wanted = "(5, 5, 1, 2), (2, 2) and (2,) hold 56 values, not {}."
+    expect(function(_variables(deep)), 56, [], wanted)
 
 
 def _variables(own: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
@@ -78,80 +73,65 @@ def _variables(own: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
 
 
 @exercise
-def channels_last(function: Callable[[np.ndarray, int, int, int], np.ndarray]) -> str | None:
+def channels_last(function: Callable[[np.ndarray, int, int, int], np.ndarray]) -> None:
     """Check the new order of a dense kernel's rows: from channel first to channel last."""
     rows, columns, channels = 2, 3, 4
-    right = np.arange(48.0).reshape(rows, columns, channels, 2)
-    given = right.transpose(2, 0, 1, 3).reshape(24, 2)
-    result = function(given.copy(), rows, columns, channels)
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.shape(result) != (24, 2):
-        return f"the shape must stay (24, 2), yours is {np.shape(result)}."
-    split = given.reshape(channels, rows, columns, 2)
-    wrongly_split = given.reshape(rows, columns, channels, 2)
+    last = np.arange(48.0).reshape(rows, columns, channels, 2)
+    first = last.transpose(2, 0, 1, 3)
+    given, right = first.reshape(24, 2), last.reshape(24, 2)
+    back = given.reshape(rows, columns, channels, 2).transpose(2, 0, 1, 3)
+    old = "the rows are in the old order. A reshape alone moves no number: transpose."
+    side = "rows and columns are swapped: the image would lie on its side."
+    turned = "the channels still come first, and the image is turned."
     mistakes = [
-        (given, "the rows are in the old order. A reshape alone moves no number: transpose."),
-        (
-            split.transpose(2, 1, 0, 3),
-            "rows and columns are swapped: the image would lie on its side.",
-        ),
-        (split.transpose(0, 2, 1, 3), "the channels still come first, and the image is turned."),
-        (
-            wrongly_split.transpose(2, 0, 1, 3),
-            "this is the way back: split the channels off first.",
-        ),
+        (given, old),
+        (first.transpose(2, 1, 0, 3).reshape(24, 2), side),
+        (first.transpose(0, 2, 1, 3).reshape(24, 2), turned),
+        (back.reshape(24, 2), "this is the way back: split the channels off first."),
         (given[::-1], "the rows are reversed. They must be sorted anew."),
     ]
-    for wrong, sentence in mistakes:
-        if np.allclose(result, wrong.reshape(24, 2)):
-            return sentence
-    wrong = np.flatnonzero((np.asarray(result) != right.reshape(24, 2)).any(axis=1))
-    return f"row {wrong[0]} is wrong, and {len(wrong)} rows in all." if len(wrong) else None
+
+    def wrong_rows(result: np.ndarray) -> str:
+        wrong = np.flatnonzero((result != right).any(axis=1))
+        return f"row {wrong[0]} is wrong, and {len(wrong)} rows in all."
+
+    shape = "the shape must stay (24, 2), yours is {shape}."
+    expect(function(given, rows, columns, channels), right, mistakes, wrong_rows, shape)
 
 
 @exercise
-def cross_entropy(function: Callable[[np.ndarray, np.ndarray], float]) -> str | None:
+def cross_entropy(function: Callable[[np.ndarray, np.ndarray], float]) -> None:
     """Check the mean cross-entropy of (n, 10) logits and one-hot labels, huge logits too."""
     generator = np.random.default_rng(6)
     logits = generator.normal(size=(5, 10)) * 3
     labels = np.eye(10)[generator.integers(0, 10, 5)]
-    with np.errstate(all="ignore"):
-        result = function(logits.copy(), labels.copy())
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.ndim(result):
-        return f"the result has shape {np.shape(result)}. The loss is one number: take the mean."
-    sums = np.log(np.exp(logits).sum(axis=1))
-    expected = np.mean(sums - logits[labels == 1])
-    mistakes = {
-        -expected: "the sign is wrong.",
-        expected * 5: "you summed over the images. Take the mean.",
-        expected / 10: "you took the mean over the digits too.",
-        float(sums.mean()): "you forgot to subtract the logit of the true digit.",
-        float(-logits[labels == 1].mean()): "you forgot the logarithm of the sum.",
-    }
-    for wrong, sentence in mistakes.items():
-        if np.isclose(result, wrong):
-            return sentence
-    if not np.isfinite(result):
-        return PER_ROW
-    if not np.isclose(result, expected):
-        return f"expected {expected:.4f}, got {result:.4f}."
-    return _huge_logits(function)
+    sums, true = np.log(np.exp(logits).sum(axis=1)), logits[labels == 1]
+    right = np.mean(sums - true)
+    mistakes = [
+        (-right, "the sign is wrong."),
+        (right * 5, "you summed over the images. Take the mean."),
+        (right / 10, "you took the mean over the digits too."),
+        (sums.mean(), "you forgot to subtract the logit of the true digit."),
+        (-true.mean(), "you forgot the logarithm of the sum."),
+        (_is_not_finite, PER_ROW),
+    ]
+    shape = "the result has shape {shape}. The loss is one number: take the mean."
+    expect(function(logits, labels), right, mistakes, shape=shape)
+    _huge_logits(function)
 
 
-def _huge_logits(function: Callable) -> str | None:
-    high, even = np.array([1000.0] + [0.0] * 9), np.zeros(10)
-    first, second = np.eye(10)[[0, 0]], np.eye(10)[[1]]
-    with np.errstate(all="ignore"):
-        sure, wrong = function(high[np.newaxis], first[:1]), function(high[np.newaxis], second)
-        both = function(np.stack([high, even]), first)
-        low = function(even[np.newaxis] - 1000, first[:1])
-    if not np.isfinite([sure, wrong]).all():
-        return "right for small logits, but NaN or infinity for a logit of 1,000."
-    if not np.isclose(wrong, 1000):
-        return f"a sure and wrong answer with a logit of 1,000 costs 1,000, yours {wrong:.1f}."
-    if not np.allclose([sure, both, low], [0, np.log(10) / 2, np.log(10)]):
-        return PER_ROW
-    return None
+def _huge_logits(function: Callable) -> None:
+    high, even = np.array([[1000.0] + [0.0] * 9]), np.zeros((1, 10))
+    first, second = np.eye(10)[:1], np.eye(10)[1:2]
+    huge = "right for small logits, but NaN or infinity for a logit of 1,000."
+    mistakes = [(_is_not_finite, huge)]
+    expect(function(high, first), 0, mistakes, PER_ROW)
+    wrong = "a sure and wrong answer with a logit of 1,000 costs 1,000, yours {}."
+    expect(function(high, second), 1000, mistakes, wrong)
+    both = function(np.vstack([high, even]), np.vstack([first, first]))
+    expect(both, np.log(10) / 2, [], PER_ROW)
+    expect(function(even - 1000, first), np.log(10), [], PER_ROW)
+
+
+def _is_not_finite(loss: np.ndarray) -> bool:
+    return loss.ndim == 0 and not np.isfinite(loss)

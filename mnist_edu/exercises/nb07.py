@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mnist_edu.lesson import UNANSWERED, exercise
+from mnist_edu.exercises.checker import Asked, Mistake, exercise, expect
 
 # Corners of the strokes, (column, row) in a box of 20 x 20 pixels; only straight strokes, and
 # only letters that no digit looks like.
@@ -120,66 +120,49 @@ def compare_people(guess: object, labels: np.ndarray, predicted: np.ndarray) -> 
 
 
 @exercise
-def bin_share(answer: float) -> str | None:
+def bin_share(answer: float) -> None:
     """Check what one bin adds to the expected calibration error."""
-    mistakes = {
-        0.04: "this is the gap of the bin. It counts only as much as its share of the images.",
-        -0.01: "a gap has no sign here: too sure and too modest are both errors.",
-        -0.04: "a gap has no sign, and counts only as much as the bin's share of the images.",
-        2.0: "you multiplied by the number of images. Multiply by their share.",
-        0.235: "this is confidence times share. The gap to the accuracy is what counts.",
-        0.225: "this is accuracy times share. The gap to the confidence is what counts.",
-        0.25: "this is the bin's share of the images. Multiply it by the gap.",
-        0.16: "you divided by the share. Multiply.",
-        1.0: "as a percentage this is right. Write it as a share of 1.",
-    }
-    for wrong, sentence in mistakes.items():
-        if abs(float(answer) - wrong) < 1e-6:
-            return sentence
-    right = abs(float(answer) - 0.01) < 1e-6
-    return None if right else f"share times gap; {answer} is something else."
+    mistakes = [
+        (0.04, "this is the gap of the bin. It counts only as much as its share of the images."),
+        (-0.01, "a gap has no sign here: too sure and too modest are both errors."),
+        (-0.04, "a gap has no sign, and counts only as much as the bin's share of the images."),
+        (2.0, "you multiplied by the number of images. Multiply by their share."),
+        (0.235, "this is confidence times share. The gap to the accuracy is what counts."),
+        (0.225, "this is accuracy times share. The gap to the confidence is what counts."),
+        (0.25, "this is the bin's share of the images. Multiply it by the gap."),
+        (0.16, "you divided by the share. Multiply."),
+        (1.0, "as a percentage this is right. Write it as a share of 1."),
+    ]
+    expect(answer, 0.01, mistakes, "share times gap; {} is something else.")
 
 
 @exercise
-def worst_pair(function: Callable[[np.ndarray], tuple[int, int]]) -> str | None:
+def worst_pair(function: Asked) -> None:
     """Check which true digit is most often read as which other, from counts (k, k)."""
+    through = "np.argmax counts through the rows"
+    mistakes = [
+        (3, f"{through}: 3 is row 1, column 0. Use unravel_index."),
+        (4, f"{through}, and the diagonal is right answers."),
+        (7, "this is how often. The question is which pair."),
+        ((1, 1), "the diagonal holds the right answers. Leave it out."),
+        ((0, 1), "the two are swapped: rows are true, columns are predicted."),
+    ]
     counts = np.array([[50, 2, 0], [7, 60, 1], [3, 4, 40]])
-    given = counts.copy()
-    result = function(given)
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.size(result) != 2:
-        known = {3: "np.argmax counts through the rows: 3 is row 1, column 0. Use unravel_index."}
-        known |= {4: "np.argmax counts through the rows, and the diagonal is right answers."}
-        known |= {7: "this is how often. The question is which pair."}
-        whole = np.size(result) == 1
-        return known.get(int(np.ravel(result)[0]) if whole else -1, "give two digits.")
-    pair = tuple(int(digit) for digit in result)
-    mistakes = {
-        (1, 1): "the diagonal holds the right answers. Leave it out.",
-        (0, 1): "the two are swapped: rows are true, columns are predicted.",
-    }
-    if pair != (1, 0):
-        return mistakes.get(pair, f"(1, 0) stands 7 times, {pair} does not.")
-    if not np.array_equal(given, counts):
-        return "you changed the matrix that was given to you. Work on a copy."
-    second = function(np.array([[9, 0, 6], [3, 50, 5], [0, 2, 9]]))
-    pair = tuple(int(digit) for digit in second)
-    if pair in ((1, 2), (2, 1)):
-        return "each direction counts alone: 1 read as 2 is one thing, 2 read as 1 another."
-    return None if pair == (0, 2) else f"with the 6 in row 0, column 2 it should be (0, 2): {pair}"
+    wanted = "(1, 0) stands 7 times, {} does not."
+    expect(function(counts), (1, 0), mistakes, wanted, shape="give two digits.")
+    if function.changed:
+        raise Mistake("you changed the matrix that was given to you. Work on a copy.")
+    counts = np.array([[9, 0, 6], [3, 50, 5], [0, 2, 9]])
+    each = "each direction counts alone: 1 read as 2 is one thing, 2 read as 1 another."
+    wanted = "with the 6 in row 0, column 2 it should be (0, 2): {}"
+    expect(function(counts), (0, 2), [((1, 2), each), ((2, 1), each)], wanted)
 
 
 @exercise
-def coverage_and_accuracy(function: Callable) -> str | None:
+def coverage_and_accuracy(function: Callable) -> None:
     """Check coverage and accuracy of what is answered at a threshold."""
     confidence = np.array([0.99, 0.4, 0.95, 0.9, 0.8, 0.6, 0.3, 0.2])
     right = np.array([1, 1, 1, 0, 1, 0, 0, 0], bool)
-    result = function(confidence.copy(), right.copy(), 0.9)
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.size(result) != 2:
-        return "give two numbers: coverage and accuracy."
     mistakes = [
         ((3 / 8, 2 / 8), "divide the right answers by the answered images, not by all of them."),
         ((3 / 8, 4 / 8), "this accuracy is that of all images. Take the answered ones."),
@@ -190,27 +173,18 @@ def coverage_and_accuracy(function: Callable) -> str | None:
         ((3, 2 / 3), "coverage is a share, not a number of images."),
         ((3, 2), "these are numbers of images. Both should be shares."),
     ]
-    for wrong, sentence in mistakes:
-        if np.allclose(result, wrong):
-            return sentence
-    if not np.allclose(result, (3 / 8, 2 / 3)):
-        return f"at 0.9 it answers 3 of 8, 2 of them right; yours: {result}."
-    other = function(confidence.copy(), right.copy(), 0.5)
-    good = np.allclose(other, (5 / 8, 3 / 5))
-    return None if good else f"at 0.5 it answers 5 of 8, 3 of them right; yours: {other}."
+    wanted = "at 0.9 it answers 3 of 8, 2 of them right; yours: {}."
+    shape = "give two numbers: coverage and accuracy."
+    expect(function(confidence, right, 0.9), (3 / 8, 2 / 3), mistakes, wanted, shape)
+    wanted = "at 0.5 it answers 5 of 8, 3 of them right; yours: {}."
+    expect(function(confidence, right, 0.5), (5 / 8, 3 / 5), [], wanted)
 
 
 @exercise
-def step_towards(function: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> str | None:
+def step_towards(function: Asked) -> None:
     """Check a step of FGSM towards a wanted digit."""
     image = np.array([[0.0, 0.5, 1.0], [0.3, 0.02, 0.97]])
     gradient = np.array([[3.0, -2.0, -0.5], [0.0, 0.1, 4.0]])
-    given = image.copy()
-    result = function(given, gradient.copy(), 0.1)
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.shape(result) != image.shape:
-        return f"the shape changed from {image.shape} to {np.shape(result)}."
     sign = np.sign(gradient)
     mistakes = [
         (np.clip(image + 0.1 * sign, 0, 1), "this walks away: the loss of the wanted digit rises."),
@@ -222,11 +196,7 @@ def step_towards(function: Callable[[np.ndarray, np.ndarray, float], np.ndarray]
         (-0.1 * sign, "this is the change alone. Add it to the image."),
         (image, "nothing changed."),
     ]
-    for wrong, sentence in mistakes:
-        if np.allclose(result, wrong):
-            return sentence
-    expected = np.clip(image - 0.1 * sign, 0, 1)
-    if not np.allclose(result, expected):
-        return f"expected {expected.tolist()}, got {np.round(result, 3).tolist()}."
-    changed = not np.array_equal(given, image)
-    return "you changed the image that was given to you. Make a new one." if changed else None
+    right = np.clip(image - 0.1 * sign, 0, 1)
+    expect(function(image, gradient, 0.1), right, mistakes, "expected {right}, got {}.")
+    if function.changed:
+        raise Mistake("you changed the image that was given to you. Make a new one.")

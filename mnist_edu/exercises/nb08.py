@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mnist_edu.lesson import UNANSWERED, exercise
+from mnist_edu.errors import needs
+from mnist_edu.exercises.checker import exercise, expect, numbers
 
 # --- Pictures ------------------------------------------------------------------------------------
 
 
 def enlarge(image: np.ndarray, size: int) -> np.ndarray:
     """Return a digit uint8 (28, 28) as sharp ink (size, size) in [0, 1]."""
-    import cv2
-
+    cv2 = needs("cv2", "ink")
     large = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC) / 255
     return ((large - 0.4) * 6 + 0.5).clip(0, 1)
 
@@ -56,8 +56,7 @@ def photo(ink: np.ndarray, generator: np.random.Generator, noise: float = 7) -> 
 
     ``noise`` is its standard deviation before the lens blurs it. Returns uint8 (height, width, 3).
     """
-    import cv2
-
+    cv2 = needs("cv2", "ink")
     height, width = ink.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), generator.uniform(-3, 3), 1)
     ink = cv2.warpAffine(ink, turn, (width, height))[..., np.newaxis]
@@ -100,119 +99,80 @@ def write_again(
 
 
 @exercise
-def fitted_width(answer: float) -> str | None:
+def fitted_width(answer: float) -> None:
     """Check how wide ink of 90 x 150 pixels is once it is fitted into 20 x 20."""
-    mistakes = {
-        20: "this is the height. With a width of 20 too, the digit would be squeezed.",
-        33.333: "you made the narrower side 20, so the longer one does not fit. Start with it.",
-        16.8: "28 is the side of the whole image. The ink is fitted into 20 x 20.",
-        7.5: "this is the factor by which it shrinks. Divide the width by it.",
-        2 / 15: "this is the factor by which it shrinks. Multiply the width by it.",
-    }
-    for wrong, sentence in mistakes.items():
-        if abs(float(answer) - wrong) < 0.01:
-            return sentence
-    right = abs(float(answer) - 12) < 0.01
-    return None if right else f"the longer side becomes 20; {answer} is something else."
+    narrow = "you made the narrower side 20, so the longer one does not fit. Start with it."
+    mistakes = [
+        (20, "this is the height. With a width of 20 too, the digit would be squeezed."),
+        (100 / 3, narrow),
+        (16.8, "28 is the side of the whole image. The ink is fitted into 20 x 20."),
+        (7.5, "this is the factor by which it shrinks. Divide the width by it."),
+        (2 / 15, "this is the factor by which it shrinks. Multiply the width by it."),
+    ]
+    expect(answer, 12, mistakes, "the longer side becomes 20; {} is something else.")
 
 
 @exercise
-def white_on_black(function: Callable[[np.ndarray], np.ndarray]) -> str | None:
+def white_on_black(function: Callable[[np.ndarray], np.ndarray]) -> None:
     """Check a function that makes ink light and the ground dark, whatever it was before."""
     light_ink = np.full((6, 8), 10, np.uint8)
     light_ink[2:4, 3:6] = [[250, 200, 250], [120, 130, 250]]
     dark_ink = 255 - light_ink
-    results = [function(image.copy()) for image in (light_ink, dark_ink)]
-    if any(result is None or result is ... for result in results):
-        return UNANSWERED
-    kept, turned = results
-    if np.shape(turned) != (6, 8):
-        return f"the shape changed from (6, 8) to {np.shape(turned)}."
+    stays = "dark ink stays dark. Turn the picture round where its ground is light."
+    turned = "light ink became dark: it was right before. Ask what the ground is."
     mistakes = [
-        (
-            dark_ink,
-            turned,
-            "dark ink stays dark. Turn the picture round where its ground is light.",
-        ),
-        (dark_ink, kept, "light ink became dark: it was right before. Ask what the ground is."),
-        (1 - dark_ink, turned, "1 - image is for pixels in 0..1. These end at 255."),
-        (-dark_ink, turned, "uint8 knows no minus sign: -255 becomes 1. Take 255 - image."),
-        (light_ink / 255, turned, "the pixels are now in 0..1. Leave them in 0..255."),
+        (dark_ink, stays),
+        (1 - dark_ink, "1 - image is for pixels in 0..1. These end at 255."),
+        (-dark_ink, "uint8 knows no minus sign: -255 becomes 1. Take 255 - image."),
+        (light_ink / 255, "the pixels are now in 0..1. Leave them in 0..255."),
     ]
-    for wrong, result, sentence in mistakes:
-        if np.allclose(result, wrong):
-            return sentence
-    if not (np.array_equal(kept, light_ink) and np.array_equal(turned, light_ink)):
-        return "a pixel of value v becomes 255 - v, or stays v."
+    value = "a pixel of value v becomes 255 - v, or stays v."
+    expect(function(dark_ink), light_ink, mistakes, value)
+    expect(function(light_ink), light_ink, [(dark_ink, turned)], value)
     light_ink[[0, 0, -1, -1], [0, -1, 0, -1]] = light_ink[0, 4] = 255
-    if not np.array_equal(function(light_ink.copy()), light_ink):
-        return "one pixel of the edge may hold ink. Let most pixels decide, not a corner."
-    return None
+    edge = "one pixel of the edge may hold ink. Let most pixels decide, not a corner."
+    expect(function(light_ink), light_ink, [], edge)
 
 
 @exercise
-def centre_shift(function: Callable[[np.ndarray], tuple[int, int]]) -> str | None:
+def centre_shift(function: Callable[[np.ndarray], tuple[int, int]]) -> None:
     """Check by how many pixels an image has to move down and right to be centred by mass."""
     image = np.zeros((28, 28), np.uint8)
     image[4:12, 4] = 250  # a stroke down, pressed hard, and a faint one to the right
     image[12, 4:21] = 60
-    result = function(image.copy())
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.size(result) != 2:
-        return "give two numbers: how far down, how far right."
-    mistakes = {
-        (6, 2): "this centres the box around the ink. The centre of mass is elsewhere.",
-        (3, 5): "each inked pixel counts alike here. Weigh each by its ink.",
-        (7, 5): "the two are swapped: down first.",
-        (-5, -7): "the signs are wrong: ink that is too high moves down, by a number above 0.",
-        (9, 7): "this is where the centre of mass is. How far is it from there to 14?",
-        (4, 7): "round to the nearest whole number, and aim at 14.",
-    }
-    down, right = (float(number) for number in np.ravel(result))
-    if (down, right) == (5, 7):
-        return None
-    if (round(down), round(right)) == (5, 7):
-        return "an image moves by whole pixels: round."
-    near = (round(down), round(right))
-    return mistakes.get(near, f"the mass should move by (5, 7), yours moves by {near}.")
+    mistakes = [
+        ((6, 2), "this centres the box around the ink. The centre of mass is elsewhere."),
+        ((3, 5), "each inked pixel counts alike here. Weigh each by its ink."),
+        ((7, 5), "the two are swapped: down first."),
+        ((-5, -7), "the signs are wrong: ink that is too high moves down, by a number above 0."),
+        ((9, 7), "this is where the centre of mass is. How far is it from there to 14?"),
+        ((4, 7), "round to the nearest whole number, and aim at 14."),
+    ]
+    moves = numbers(function(image))
+    wanted = "the mass should move by {right}, yours moves by {}."
+    shape = "give two numbers: how far down, how far right."
+    expect(np.round(moves), (5, 7), mistakes, wanted, shape)
+    expect(moves, (5, 7), [], "an image moves by whole pixels: round.")
 
 
 @exercise
-def reading_order(function: Callable[[np.ndarray], np.ndarray]) -> str | None:
+def reading_order(function: Callable[[np.ndarray], np.ndarray]) -> None:
     """Check the places of boxes (left, top, width, height) in reading order."""
-    boxes = np.array(
-        [
-            [200, 18, 30, 40],
-            [10, 130, 30, 44],
-            [110, 12, 10, 50],
-            [20, 20, 30, 40],
-            [90, 120, 30, 40],
-        ]
-    )
-    result = function(boxes.copy())
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.shape(result) == boxes.shape:
-        return "give the places of the boxes, such as [3, 2, ...], not the boxes themselves."
-    if sorted(np.ravel(result).tolist()) != [0, 1, 2, 3, 4]:
-        return f"each of the places 0 to 4 has to stand there once: {result}"
-    mistakes = {
-        (
-            2,
-            0,
-            3,
-            4,
-            1,
-        ): "by their tops alone a tall digit comes first. Find the rows, then go right.",
-        (1, 3, 4, 2, 0): "by their left sides alone two rows get mixed. Find the rows first.",
-        (3, 1, 2, 4, 0): "you read down the columns. Rows first.",
-        (1, 4, 3, 2, 0): "the lower row comes first. A small top is high on the page.",
-        (0, 2, 3, 4, 1): "in a row you go from right to left.",
-    }
-    order = tuple(int(place) for place in np.ravel(result))
-    if order != (3, 2, 0, 1, 4):
-        return mistakes.get(order, f"(3, 2, 0, 1, 4) is the order, yours is {order}.")
-    one_row = function(np.array([[60, 10, 20, 40], [10, 22, 20, 40]]))
-    good = np.ravel(one_row).tolist() == [1, 0]
-    return None if good else "two digits whose tops differ a little stand in one row: rows overlap."
+    left, top = [200, 10, 110, 20, 90], [18, 130, 12, 20, 120]
+    boxes = np.transpose([left, top, [30, 30, 10, 30, 30], [40, 44, 50, 40, 40]])
+    themselves = "give the places of the boxes, such as [3, 2, ...], not the boxes themselves."
+    once = "each of the places 0 to 4 has to stand there once: {}"
+    tops = "by their tops alone a tall digit comes first. Find the rows, then go right."
+    mistakes = [
+        (lambda places: places.shape == boxes.shape, themselves),
+        (lambda places: sorted(places.ravel()) != [0, 1, 2, 3, 4], once),
+        ((2, 0, 3, 4, 1), tops),
+        ((1, 3, 4, 2, 0), "by their left sides alone two rows get mixed. Find the rows first."),
+        ((3, 1, 2, 4, 0), "you read down the columns. Rows first."),
+        ((1, 4, 3, 2, 0), "the lower row comes first. A small top is high on the page."),
+        ((0, 2, 3, 4, 1), "in a row you go from right to left."),
+    ]
+    wanted = "{right} is the order, yours is {}."
+    expect(function(boxes), (3, 2, 0, 1, 4), mistakes, wanted)
+    overlap = "two digits whose tops differ a little stand in one row: rows overlap."
+    expect(function(np.array([[60, 10, 20, 40], [10, 22, 20, 40]])), (1, 0), [], overlap)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_edu.lesson import UNANSWERED, exercise
+from mnist_edu.exercises.checker import Asked, Mistake, exercise, expect
 
 # --- Stored measurements -------------------------------------------------------------------------
 
@@ -53,91 +53,67 @@ def short(value: object) -> str:
 
 
 @exercise
-def work_of_a_stride(number: object) -> str | None:
+def work_of_a_stride(number: int) -> None:
     """Check the multiplications of 16 filters of 5 x 5 with stride 2 on 28 x 28 x 1, "same"."""
-    mistakes = {
-        28 * 28 * 25 * 16: "these are the places of stride 1. A stride of 2 halves both sides.",
-        28 * 14 * 25 * 16: "the stride halves both sides, not one.",
-        14 * 14 * 25: "this is one filter. There are 16.",
-        14 * 14 * 16: "each place needs all 25 weights of the window.",
-        12 * 12 * 25 * 16: 'this is padding "valid". With "same" and stride 2, 28 becomes 14.',
-        25 * 16: "these are the weights. Each of them is used at every place.",
-        25 * 16 + 16: "these are the weights. Each of them is used at every place.",
-        14 * 14 * 26 * 16: "biases are added, not multiplied.",
-        2 * 14 * 14 * 25 * 16: "multiplications alone were asked for, without the additions.",
-    }
-    if number == 14 * 14 * 25 * 16:
-        return None
-    return mistakes.get(number, "places of the output x weights of the window x filters.")
-
-
-@exercise
-def triangle(function: Callable[[int, float], np.ndarray]) -> str | None:
-    """Check shares of the rate that rise from 0 to 1 and fall to 0, one a step."""
-    result = function(11, 0.3)
-    if result is None or result is ...:
-        return UNANSWERED
-    result = np.asarray(result, float)
-    if result.shape != (11,):
-        return f"11 steps need 11 shares, shape (11,). Yours: {result.shape}."
-    expected = np.interp(np.linspace(0, 1, 11), [0, 0.3, 1], [0, 1, 0])
+    weights = "these are the weights. Each of them is used at every place."
     mistakes = [
-        (1 - expected, "it falls first. It should rise first."),
-        (expected[::-1], "the top stands at 0.7 of the steps. It should stand at 0.3."),
-        (np.linspace(0, 1, 11), "it rises and never falls."),
-        (np.linspace(1, 0, 11), "it falls from the start. It should rise first."),
-        (np.interp(np.linspace(0, 1, 11), [0, 0.5, 1], [0, 1, 0]), "the top ignores `warm`."),
-        (np.minimum(np.linspace(0, 1, 11) / 0.3, 1), "after the top it must fall to 0."),
+        (28 * 28 * 25 * 16, "these are the places of stride 1. A stride of 2 halves both sides."),
+        (28 * 14 * 25 * 16, "the stride halves both sides, not one."),
+        (14 * 14 * 25, "this is one filter. There are 16."),
+        (14 * 14 * 16, "each place needs all 25 weights of the window."),
+        (12 * 12 * 25 * 16, 'this is padding "valid". With "same" and stride 2, 28 becomes 14.'),
+        (25 * 16, weights),
+        (25 * 16 + 16, weights),
+        (14 * 14 * 26 * 16, "biases are added, not multiplied."),
+        (2 * 14 * 14 * 25 * 16, "multiplications alone were asked for, without the additions."),
     ]
-    for wrong, sentence in mistakes:
-        if np.allclose(result, wrong, atol=1e-6):
-            return sentence
-    if not np.allclose(result, expected, atol=1e-6):
-        return f"expected {np.round(expected, 2).tolist()}, got {np.round(result, 2).tolist()}."
-    other = np.asarray(function(21, 0.5), float)
-    good = other.shape == (21,) and np.allclose(other, 1 - np.abs(np.linspace(-1, 1, 21)))
-    return None if good else "it is right for 11 steps and 0.3, but not for 21 steps and 0.5."
+    wanted = "places of the output x weights of the window x filters."
+    expect(number, 14 * 14 * 25 * 16, mistakes, wanted)
 
 
 @exercise
-def step_to_orthogonal(function: Callable[[np.ndarray], np.ndarray]) -> str | None:
+def triangle(function: Callable[[int, float], np.ndarray]) -> None:
+    """Check shares of the rate that rise from 0 to 1 and fall to 0, one a step."""
+    time = np.linspace(0, 1, 11)
+    right = np.interp(time, [0, 0.3, 1], [0, 1, 0])
+    mistakes = [
+        (1 - right, "it falls first. It should rise first."),
+        (right[::-1], "the top stands at 0.7 of the steps. It should stand at 0.3."),
+        (time, "it rises and never falls."),
+        (1 - time, "it falls from the start. It should rise first."),
+        (np.interp(time, [0, 0.5, 1], [0, 1, 0]), "the top ignores `warm`."),
+        (np.minimum(time / 0.3, 1), "after the top it must fall to 0."),
+    ]
+    shape = "11 steps need 11 shares, shape (11,). Yours: {shape}."
+    expect(function(11, 0.3), right, mistakes, "expected {right}, got {}.", shape)
+    other = "it is right for 11 steps and 0.3, but not for 21 steps and 0.5."
+    expect(function(21, 0.5), 1 - np.abs(np.linspace(-1, 1, 21)), [], other, other)
+
+
+@exercise
+def step_to_orthogonal(function: Asked) -> None:
     """Check one round of 1.5 X - 0.5 X X^T X."""
     x = np.array([[0.5, 0.2, 0.0], [0.1, -0.4, 0.3]])
-    given = x.copy()
-    result = function(given)
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.shape(result) != x.shape:
-        return f"the shape changed from {x.shape} to {np.shape(result)}: X (X^T X), in this order."
     cube = x @ x.T @ x
     mistakes = [
         (1.5 * x - 0.5 * x**3, "each number was cubed alone. Multiply matrices, with @."),
-        (1.5 * x - 0.5 * x * x * x, "each number was cubed alone. Multiply matrices, with @."),
         (1.5 * x + 0.5 * cube, "this plus should be a minus: the strengths grow without end."),
         (0.5 * x - 1.5 * cube, "1.5 and 0.5 are swapped."),
         (x - 0.5 * cube, "X itself counts 1.5 times. Like this the strengths shrink."),
         (-0.5 * cube, "1.5 X is missing."),
         (1.5 * x - cube, "the second part counts 0.5 times."),
     ]
-    for wrong, sentence in mistakes:
-        if np.allclose(result, wrong):
-            return sentence
-    if not np.allclose(result, 1.5 * x - 0.5 * cube):
-        return "the numbers are others than those of 1.5 X - 0.5 X X^T X."
-    changed = not np.array_equal(given, x)
-    return "you changed the matrix that was given to you. Make a new one." if changed else None
+    wanted = "the numbers are others than those of 1.5 X - 0.5 X X^T X."
+    shape = "the shape changed from (2, 3) to {shape}: X (X^T X), in this order."
+    expect(function(x), 1.5 * x - 0.5 * cube, mistakes, wanted, shape)
+    if function.changed:
+        raise Mistake("you changed the matrix that was given to you. Make a new one.")
 
 
 @exercise
-def running_mean(function: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> str | None:
+def running_mean(function: Asked) -> None:
     """Check one step of an average of weights that keeps a share of what it was."""
     average, weights = np.array([1.0, -2.0, 0.0]), np.array([2.0, 2.0, 10.0])
-    given = average.copy()
-    result = function(given, weights.copy(), 0.9)
-    if result is None or result is ...:
-        return UNANSWERED
-    if np.shape(result) != average.shape:
-        return f"an average of 3 weights has 3 numbers. Yours has shape {np.shape(result)}."
     mistakes = [
         (0.1 * average + 0.9 * weights, "swapped: `keep` is the share of the old average."),
         (0.9 * average + weights, "the new weights count (1 - keep) times. The mean would grow."),
@@ -146,12 +122,10 @@ def running_mean(function: Callable[[np.ndarray, np.ndarray, float], np.ndarray]
         (weights, "this forgets the average."),
         (average, "nothing changed."),
     ]
-    for wrong, sentence in mistakes:
-        if np.allclose(result, wrong):
-            return sentence
-    if not np.allclose(result, 0.9 * average + 0.1 * weights):
-        return "expected 0.9 of the average and 0.1 of the weights."
-    if not np.allclose(function(average.copy(), weights.copy(), 0.5), (average + weights) / 2):
-        return "it is right for 0.9, but not for 0.5."
-    changed = not np.array_equal(given, average)
-    return "you changed the average that was given to you. Return a new one." if changed else None
+    wanted = "expected 0.9 of the average and 0.1 of the weights."
+    shape = "an average of 3 weights has 3 numbers. Yours has shape {shape}."
+    expect(function(average, weights, 0.9), 0.9 * average + 0.1 * weights, mistakes, wanted, shape)
+    half = "it is right for 0.9, but not for 0.5."
+    expect(function(average, weights, 0.5), (average + weights) / 2, [], half)
+    if function.changed:
+        raise Mistake("you changed the average that was given to you. Return a new one.")

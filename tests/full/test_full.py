@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mnist_edu import authoring, data, series
+from mnist_edu import bands, data, series
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -72,7 +72,7 @@ def test_results_lie_in_their_bands(run, path):
     band = json.loads(file.read_text())
     kept = json.loads((results / f"{path.name[:2]}.json").read_text())
     assert kept["source"] == source
-    assert authoring.outside(band, kept["results"]) == []
+    assert bands.outside(band, kept["results"]) == []
 
 
 @pytest.mark.parametrize("name", ["05-full-mnist", "05-quick-mnist"])
@@ -87,4 +87,4 @@ def test_band_has_five_seeds_and_an_untrained_network_lies_outside(path):
     band = json.loads(path.read_text())
     assert all(len(metric["values"]) >= 5 for metric in band["metrics"].values())
     broken = {name: 0.1 for name in band["metrics"] if name.endswith("accuracy")}
-    assert len(authoring.outside(band, broken)) >= len(broken)
+    assert len(bands.outside(band, broken)) >= len(broken)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_edu import authoring, data, series
+from mnist_edu import bands, data, series
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -49,10 +49,10 @@ def test_series_runs_and_says_that_digits_are_embedded(offline):
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_results_on_embedded_digits_lie_in_their_bands(offline, path):
     out = offline[1]
-    found = series._results(out / path.name)
-    assert found["source"] == "embedded digits"
+    found = series.results(out / path.name)
+    assert found.source == "embedded digits"
     page = (out / path.with_suffix(".html").name).read_text("utf-8")
     assert page.count(data.EMBEDDED) >= 2  # above the page, and where the digits are loaded
     name = f"{path.name[:2]}-quick-embedded-digits.json"
     band = json.loads((ROOT / "tests" / "bands" / name).read_text())
-    assert authoring.outside(band, found["results"]) == []
+    assert bands.outside(band, found.results) == []
