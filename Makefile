@@ -72,7 +72,7 @@ test-full: $(READY)
 	$(BIN)/python -m pytest tests/full
 
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/python -m mnist_edu lab
 
 figures: $(READY)
 	$(BIN)/python -m mnist_edu figures

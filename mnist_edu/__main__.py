@@ -1,12 +1,14 @@
 """The commands: ``mnist-edu run``, ``data``, ``draw``, and those for authors."""
 
 import argparse
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 from mnist_edu import __version__, data, download, files
 from mnist_edu.cache import cache_folder
-from mnist_edu.errors import AskedWrongly, WentWrong
+from mnist_edu.errors import AskedWrongly, WentWrong, needs
 
 
 def main(words: list[str] | None = None) -> int:
@@ -39,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--download", action="store_true", help="download what is missing")
     show.add_argument("--csv", metavar="DIR", help="write train.csv and test.csv there")
     show.set_defaults(command=_data)
+
+    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
+    lab.set_defaults(command=_lab)
 
     draw = commands.add_parser("draw", help="open a window to write digits in and have them read")
     draw.add_argument("--model", metavar="FILE", help="a .keras file to use as the network")
@@ -115,6 +120,16 @@ def _write_csv(folder: Path) -> None:
     for name, part in (("train", digits.train), ("test", digits.test)):
         data.write_csv(folder / f"{name}.csv", part.images, part.labels)
         print(f"{folder / name}.csv: {len(part):,} digits")
+
+
+def _lab(arguments: argparse.Namespace) -> int:
+    from mnist_edu import series
+
+    needs("jupyterlab", "lessons")
+    command = [sys.executable, "-m", "jupyterlab", str(series.notebooks_folder())]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container
+        command.append("--allow-root")
+    return subprocess.call(command, env=series.lab_environment(cache_folder() / "lab"))
 
 
 def _draw(arguments: argparse.Namespace) -> int:

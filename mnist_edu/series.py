@@ -126,6 +126,15 @@ def environment(jobs: int, profile: Path) -> dict[str, str]:
     return env | dict.fromkeys(names, threads)
 
 
+def lab_environment(profile: Path) -> dict[str, str]:
+    """Return the environment of JupyterLab: cells as quiet as in a run, and no question of news."""
+    settings = profile / "labconfig" / "page_config.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    news = "@jupyterlab/apputils-extension:announcements"
+    settings.write_text(json.dumps({"disabledExtensions": {news: True}}), "utf-8")
+    return environment(1, profile) | {"JUPYTER_CONFIG_PATH": str(profile)}
+
+
 def _kept_or(spare: Path) -> Path:
     """Return the cache folder, or ``spare`` where it cannot be written, so that kernels share."""
     cache = cache_folder().absolute()

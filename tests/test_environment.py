@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_edu import __version__
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
@@ -53,6 +55,8 @@ def test_package_itself_is_light():
 
 
 README = (ROOT / "README.md").read_text()
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 COMMANDS = [
     line.split("#")[0].strip()
     for block in re.findall(r"```sh\n(.*?)```", README, re.S)
@@ -66,16 +70,16 @@ def test_make_command_of_the_readme_exists(command):
     assert done.returncode == 0 and done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if "mnist_edu " in c and "-m" in c])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("mnist-edu")])
 def test_python_command_of_the_readme_is_understood(command):
-    words = command.split()[3:]
+    words = command.split()[1:]
     code = f"from mnist_edu.__main__ import _parser; _parser().parse_args({words!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 def test_every_command_of_the_readme_is_of_a_known_kind():
-    known = ("make ", "python -m mnist_edu ", "conda ", "python -m venv", ". .venv", "pip install")
+    known = ("make ", "mnist-edu ", "conda ", "python -m venv", ". .venv", "pip install")
     assert COMMANDS and all(command.startswith(known) for command in COMMANDS)
     for extras in re.findall(r"\.\[([\w,]+)\]", README):
         assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
@@ -85,3 +89,26 @@ def test_import_costs_no_more_than_the_package():
     code = "import sys, mnist_edu; print(len([m for m in sys.modules if m.startswith('numpy')]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
+
+
+def test_doors_of_contributing_lead_somewhere():
+    """Each file that the table of places names is there, and holds what it is said to hold."""
+    table = re.search(r"## Where things are\n(.*?)\n\nWho", CONTRIBUTING, re.S).group(1)
+    rows = [row for row in table.splitlines() if row.startswith("| ")][2:]
+    assert len(rows) == 10
+    for row in rows:
+        words = re.findall(r"`([^`]+)`", row)
+        places = [word for word in words if "/" in word and "NN" not in word and "NAME" not in word]
+        assert places or "NN" in row or "NAME" in row, row
+        assert all((ROOT / place).exists() for place in places), row
+        for name in (word for word in words if word.isidentifier()):
+            code = "".join((ROOT / place).read_text("utf-8") for place in places)
+            assert re.search(rf"^(def )?{name}\b", code, re.M), f"{name} is not in {places}"
+
+
+def test_console_script_is_the_same_command():
+    assert PROJECT["scripts"] == {"mnist-edu": "mnist_edu.__main__:main"}
+
+
+def test_version_is_one():
+    assert PROJECT["version"] == __version__ and f"## {__version__}" in CHANGELOG
