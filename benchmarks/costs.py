@@ -5,15 +5,12 @@ time and then one by one (some ten minutes), and ``--full`` the full one (five t
 memory of each notebook. Seconds are of one machine; the ratios are what counts. What is not
 measured anew stays in the file.
 
-Run with ``make bench``, with MNIST at hand. It writes ``benchmarks/costs.json``. In each group the
-first line is what one would do instead.
+Run with ``make bench``, with MNIST at hand. It writes ``mnist_edu/measured/costs.json``. In each
+group the first line is what one would do instead.
 """
 
 import argparse
 import gzip
-import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,10 +18,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
+import shared
 
-from mnist_edu import data, download, series, synthetic
+from mnist_edu import cache, data, download, errors, series, synthetic
 
 IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
@@ -67,8 +66,8 @@ def measure_loads() -> dict:
     digits = data.load("mnist", validation_size=0)
     with tempfile.TemporaryDirectory() as home:
         ways = {"keras.datasets.mnist, 70,000 images": keras_loader(digits, Path(home))}
-        for folder in data.places(download.cache_folder()).values():
-            if not data.faults(folder):
+        for folder in data.places(cache.cache_folder()).values():
+            if all((folder / name).exists() for name in download.FILES):
                 ways["gzip and NumPy by hand"] = lambda folder=folder: seconds(
                     lambda: unpack(folder)
                 )
@@ -122,21 +121,22 @@ def measure_series(full: bool) -> dict:
     The quick series then runs once more, one notebook after another, as one would by hand.
     """
     peaks, stop = {}, threading.Event()
-    watcher = threading.Thread(target=watch_memory, args=(peaks, stop))
+    psutil = errors.needs("psutil", "bench")
+    watcher = threading.Thread(target=watch_memory, args=(psutil, peaks, stop))
     watcher.start()
     try:
         taken, rows = run_series(full, jobs=2)
     finally:
         stop.set()
         watcher.join()
-    notebooks = {row["notebook"]: {"seconds": round(row["seconds"], 1)} for row in rows}
+    notebooks = {row.notebook: {"seconds": round(row.seconds, 1)} for row in rows}
     for name, peak in peaks.items():
         notebooks[name]["peak_mb"] = round(peak / 1e6)
     found = {"seconds": taken, "notebooks": notebooks}
     return found if full else found | {"one_by_one": run_series(full, jobs=1)[0]}
 
 
-def run_series(full: bool, jobs: int) -> tuple[float, list[dict]]:
+def run_series(full: bool, jobs: int) -> tuple[float, list[series.Row]]:
     """Run all notebooks; return seconds, and the rows of ``series.run``.
 
     Raises
@@ -148,18 +148,17 @@ def run_series(full: bool, jobs: int) -> tuple[float, list[dict]]:
         start = time.perf_counter()
         rows = series.run(full=full, source="mnist", jobs=jobs, out=out)
         taken = time.perf_counter() - start
-    failed = [row["notebook"] for row in rows if row["state"] != "ok"]
+    failed = [row.notebook for row in rows if row.state != series.OK]
     if failed:
         raise SystemExit(f"{', '.join(failed)} failed: run the notebook by itself")
     return round(taken, 1), rows
 
 
-def watch_memory(peaks: dict[str, int], stop: threading.Event) -> None:
+def watch_memory(psutil: ModuleType, peaks: dict[str, int], stop: threading.Event) -> None:
     """Keep the largest memory of each notebook's processes together, in bytes.
 
     What processes share, such as TensorFlow's libraries, counts once (PSS) where the system knows.
     """
-    import psutil
 
     def memory(process) -> int:
         return getattr(process.memory_full_info(), "pss", 0) or process.memory_info().rss
@@ -183,24 +182,13 @@ def main() -> None:
     parser.add_argument("--series", action="store_true", help="the quick series too")
     parser.add_argument("--full", action="store_true", help="the full series too")
     chosen = parser.parse_args()
-    file = Path(__file__).with_suffix(".json")
-    page = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    page |= {"machine": machine(), "seconds": {}}
+    page = shared.stored("costs") | {"machine": shared.machine(), "seconds": {}}
     for measure in (measure_imports, measure_plots, measure_loads, measure_drawing):
         page["seconds"][measure.__name__.removeprefix("measure_")] = measure()
     for name, asked in (("quick", chosen.series), ("full", chosen.full)):
         if asked:
             page[name] = measure_series(name == "full")
-        file.write_text(json.dumps(page, indent=1) + "\n", "utf-8")
-
-
-def machine() -> dict:
-    import keras
-    import tensorflow
-
-    versions = {"numpy": np.__version__, "tensorflow": tensorflow.__version__}
-    versions |= {"keras": keras.__version__, "python": platform.python_version()}
-    return {"cores": os.cpu_count(), "system": platform.system()} | versions
+        shared.write(shared.MEASURED / "costs.json", page)
 
 
 if __name__ == "__main__":

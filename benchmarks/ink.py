@@ -3,24 +3,19 @@
 Run with ``python benchmarks/ink.py``; ``--split validation`` while changing ``ink``. A small
 convolutional network, trained on MNIST's training images alone and kept in the cache folder, reads
 the untouched digits and the same digits after ``ink``. The loss is the difference, in points (of
-100 digits). A picture that is refused counts as read wrongly. Writes ``benchmarks/ink.json``.
-``make bench`` runs it with ``--images 1000 --pages 100``, which is meant to take at most about 15
-minutes on two idle cores.
+100 digits). A picture that is refused counts as read wrongly. Writes
+``mnist_edu/measured/ink.json``.
 """
 
 import argparse
-import json
-import sys
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import rendered
+import shared
 
-from mnist_edu import data, download, ink
+from mnist_edu import cache, data, ink
 
 LIMITS = {"bitmap 280 x 280": 0.3, "bitmap 1,000 x 700": 0.3, "photo, uneven light": 1.5}
 
@@ -32,7 +27,7 @@ def reader(digits: data.Dataset):
     """Return a function from uint8 images (n, 28, 28) to their predicted labels (n,)."""
     import keras
 
-    path = download.cache_folder() / "benchmark-ink.keras"
+    path = cache.cache_folder() / "benchmark-ink.keras"
     if not path.exists():
         trained(digits).save(path)
     network = keras.saving.load_model(path)
@@ -213,8 +208,7 @@ def main() -> None:
         print(f"pages, {name}: {result['page'][name]}", flush=True)
     ablation(result, read, images, labels)
     if options.split == "test":
-        text = json.dumps(result, indent=1) + "\n"
-        Path(__file__).with_suffix(".json").write_text(text, "utf-8")
+        shared.write(shared.MEASURED / "ink.json", result)
 
 
 def losses(result: dict, read, images, labels) -> None:

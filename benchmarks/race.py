@@ -19,58 +19,24 @@ parts. The record needs PyTorch, which nothing else here uses::
     python benchmarks/race.py --ladder           # the changes, one at a time (long)
 
 A PyTorch without CUDA is enough, and far smaller. Where PyTorch lives in another environment, name
-its Python: ``--torch-python other/bin/python``. Write down with ``--idle yes``
-or ``--idle no`` whether the machine did anything else. The file is ``benchmarks/race.json``.
+its Python: ``--torch-python other/bin/python``. Write down with ``--idle yes`` or ``--idle no``
+whether the machine did anything else. The file is ``mnist_edu/measured/race.json``.
 """
 
 import argparse
+import functools
 import json
-import linecache
 import os
-import platform
 import subprocess
 import sys
 import time
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
+import shared
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from mnist_edu import data, series  # noqa: E402
-
-PROGRAM_CELLS = (
-    "network",
-    "fit",
-    "strided",
-    "one-cycle",
-    "orthogonal",
-    "optimizers",
-    "batches",
-    "train",
-    "ladder",
-    "failures",
-)
+from mnist_edu import data
 
 # --- The programs --------------------------------------------------------------------------------
-
-
-def lesson(cell_ids: tuple = PROGRAM_CELLS) -> dict:
-    """Execute the cells of notebook 09 that make the program, and return their names."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-    import tensorflow as tf
-
-    path = series.find(["09"])["09"]
-    cells = {cell["id"]: cell for cell in json.loads(path.read_text("utf-8"))["cells"]}
-    names = {"data": data, "keras": keras, "layers": keras.layers, "np": np, "tf": tf, "time": time}
-    for cell_id in cell_ids:
-        source = "".join(cells[cell_id]["source"])
-        linecache.cache[cell_id] = (len(source), None, source.splitlines(True), cell_id)
-        exec(compile(source, cell_id, "exec"), names)  # tf.function reads the lines above
-    return names
 
 
 def record(images: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int) -> dict:
@@ -138,10 +104,7 @@ def record_program(threads: int):
 
 def lesson_program(threads: int):
     """Return a function that runs a step of the notebook's ladder, or its last one, for a row."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    names = lesson()
+    names = shared.lesson(shared.RACE, threads)
     rungs = names["ladder"] | names["failures"]
     whole = all_digits()
     digits = data.load("mnist")
@@ -154,7 +117,7 @@ def lesson_program(threads: int):
         train, settings = rungs[step] if step else (names["train"], names["finish"])
         model, told = train(train_images[:count], train_labels[:count], seed=seed, **settings)
         accuracy = names["accuracy"](model, images, labels)
-        return told | {"accuracy": accuracy, "version": f"TensorFlow {tf.__version__}"}
+        return told | {"accuracy": accuracy, "version": f"TensorFlow {names['tf'].__version__}"}
 
     return run
 
@@ -170,6 +133,11 @@ def start(program: str, python: str, threads: int) -> subprocess.Popen:
     command = [python, __file__, "--work", program, "--threads", str(threads)]
     names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
     env = os.environ | dict.fromkeys(names, str(threads)) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    path = (
+        str(shared.ROOT),
+        os.environ.get("PYTHONPATH"),
+    )  # the other Python finds mnist_edu there
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, path))
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=env, **pipes)
 
@@ -194,77 +162,34 @@ def ask(program: subprocess.Popen, **task: object) -> dict:
 
 
 def measure(chosen: argparse.Namespace) -> None:
-    """Run what is missing, in turn, and write the file after each seed."""
-    page = json.loads(chosen.out.read_text("utf-8")) if chosen.out.exists() else {}
-    part = "ladder" if chosen.ladder else "race"
-    settings = {"threads": chosen.threads, "lesson": fingerprint()}
-    rows = page.get(part, []) if page.get(f"{part}_settings") == settings else []
-    names = lesson() if chosen.ladder else {}
-    steps = list(names["ladder"] | names["failures"]) if chosen.ladder else ["", "record"]
+    """Run what is missing, in turn, each program in its process."""
+    names = [f"notebook {shared.LESSON}", "record"]
+    if chosen.ladder:
+        cells = shared.lesson(shared.RACE)
+        names = [*cells["ladder"], *cells["failures"]]
+    settings = {"threads": chosen.threads, "lesson": shared.fingerprint(shared.RACE)}
     programs = {}
-    for seed in range(1, chosen.seeds + 1):
-        for step in steps:
-            name = step or "notebook 09"
-            if not any((row["seed"], row["name"]) == (seed, name) for row in rows):
-                rows.append({"name": name, "seed": seed} | one(programs, step, seed, chosen))
-                print(rows[-1], flush=True)
-                page |= {part: rows, f"{part}_settings": settings}
-                page |= {f"{part}_machine": machine(chosen), f"{part}_summary": summary(rows)}
-                chosen.out.write_text(json.dumps(page, indent=1) + "\n", "utf-8")
+    part = "ladder" if chosen.ladder else "race"
+    shared.measure(chosen, part, settings, names, functools.partial(one, programs, chosen))
     for program in programs.values():
         program.stdin.close()
         program.wait()
-    print(json.dumps(page.get(f"{part}_summary"), indent=1))
 
 
-def one(programs: dict, step: str, seed: int, chosen: argparse.Namespace) -> dict:
+def one(programs: dict, chosen: argparse.Namespace, name: str, seed: int) -> dict[str, dict]:
     """Ask for a row; a program that does not run yet is started and warmed up."""
-    kind = "record" if step == "record" else "lesson"
+    kind = "record" if name == "record" else "lesson"
     if kind not in programs:
         python = chosen.torch_python if kind == "record" else sys.executable
         programs[kind] = start(kind, python, chosen.threads)
         ask(programs[kind], seed=0, warm=True)
-    return ask(programs[kind], seed=seed, **({"step": step} if kind == "lesson" else {}))
-
-
-def fingerprint(cell_ids: tuple = PROGRAM_CELLS) -> str:
-    """Return a short text that changes when the cells of the program change."""
-    import hashlib
-
-    path = series.find(["09"])["09"]
-    cells = json.loads(path.read_text("utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["id"] in cell_ids]
-    return hashlib.sha256("\n".join(code).encode()).hexdigest()[:12]
-
-
-def machine(chosen: argparse.Namespace) -> dict:
-    about = {"cores": os.cpu_count(), "threads": chosen.threads, "idle": chosen.idle}
-    return about | {"python": platform.python_version(), "keras": version("keras")}
-
-
-def summary(rows: list[dict]) -> dict:
-    """Return seeds, and mean, lowest and highest of each number, for each program or step."""
-    found = {}
-    for name in dict.fromkeys(row["name"] for row in rows):
-        mine = [row for row in rows if row["name"] == name]
-        found[name] = {"seeds": len(mine)}
-        for number in ("seconds", "steps", "accuracy"):
-            found[name][number] = mean_low_high([row[number] for row in mine])
-    return found
-
-
-def mean_low_high(values: list[float]) -> list[float]:
-    return [round(float(f(values)), 4) for f in (np.mean, min, max)]
+    return {name: ask(programs[kind], seed=seed, **({"step": name} if chosen.ladder else {}))}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=20)
+    parser = shared.options("race", __doc__, seeds=20, threads=2)
     parser.add_argument("--ladder", action="store_true", help="each change alone, on validation")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--torch-python", default=sys.executable)
-    parser.add_argument("--idle", default="unknown", choices=("yes", "no", "unknown"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     parser.add_argument("--work", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.work:

@@ -1,21 +1,24 @@
 """Write the tables of the README, and pictures, from what the benchmarks stored.
 
-Each benchmark keeps its numbers in a JSON file beside it. Nothing is measured here. A table stands
-in the README between ``<!-- name -->`` and ``<!-- /name -->``; what is not measured says so.
+Nothing is measured here. A table stands in the README between ``<!-- name -->`` and
+``<!-- /name -->``; what is not measured says so. The minutes in the table of the notebooks are
+written too: those to read as each notebook says, those to run as the full series was measured.
 
 Run with ``python benchmarks/report.py``; ``make bench``, ``make race``, ``make transfer`` and
 ``make summit`` end with it.
 """
 
 import json
+import math
 import re
 from pathlib import Path
 
 import numpy as np
+import shared
 
-from mnist_edu import plots
+from mnist_edu import plots, series
+from mnist_edu.show import markdown_table
 
-ROOT = Path(__file__).parents[1]
 MISSING = "Not measured yet."
 CUTS = {
     "drawing": "drawings",
@@ -23,6 +26,7 @@ CUTS = {
     "lined photo": "photos of lined paper",
     "squared photo": "photos of squared paper",
 }
+PROGRAMS = {"record": "the record, in PyTorch"}
 SUMMITS = {
     "all": "the whole recipe",
     "e: not settled": "... without settling",
@@ -37,10 +41,10 @@ TRANSFERS = {
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    readme.write_text(with_tables(readme.read_text("utf-8")), "utf-8")
+    readme = shared.ROOT / "README.md"
+    readme.write_text(with_minutes(with_tables(readme.read_text("utf-8"))), "utf-8")
     for name, picture in pictures().items():
-        (ROOT / "images" / f"{name}.png").write_bytes(picture.png())
+        (shared.ROOT / "images" / f"{name}.png").write_bytes(picture.png())
 
 
 def with_tables(text: str) -> str:
@@ -52,8 +56,8 @@ def with_tables(text: str) -> str:
         If a table has no place in it.
     """
     for name, table in TABLES.items():
-        page = stored(name)
-        lines = "\n".join(table(page)) if page else MISSING
+        page = shared.stored(name)
+        lines = table(page) if page else MISSING
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.S)
         text, found = place.subn(
             lambda match, lines=lines: f"{match[1]}\n{lines}\n\n{match[2]}", text
@@ -63,44 +67,80 @@ def with_tables(text: str) -> str:
     return text
 
 
-def stored(name: str) -> dict:
-    path = ROOT / "benchmarks" / f"{name}.json"
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+# --- Minutes of the notebooks --------------------------------------------------------------------
 
 
-def rows(head: str, lines: list[str]) -> list[str]:
-    return [f"| {head} |", "|" + " --- |" * (head.count("|") + 1), *(f"| {x} |" for x in lines)]
+def with_minutes(text: str) -> str:
+    """Return the README with the minutes to read and to run each notebook, in its last columns.
+
+    Raises
+    ------
+    ValueError
+        If a notebook has no line in the table, or more than one.
+    """
+    for path in series.find().values():
+        minutes = f" {minutes_to_read(path)} min | {minutes_to_run(path.stem)} min |"
+        line = re.compile(rf"^(\| \[[^|]*\]\(notebooks/{path.name}\) \|[^|]*\|).*$", re.M)
+        text, found = line.subn(rf"\1{minutes}", text)
+        if found != 1:
+            raise ValueError(f"the README has {found} lines for {path.name}, and needs one")
+    return text
+
+
+def title(path: Path) -> str:
+    """Return the first cell of a notebook."""
+    return "".join(json.loads(path.read_text("utf-8"))["cells"][0]["source"])
+
+
+def minutes_to_read(path: Path) -> int:
+    return int(re.search(r"\*\*Time:\*\* (\d+) minutes to read", title(path)).group(1))
+
+
+def minutes_to_run(name: str) -> int:
+    """Return the minutes of a notebook in the full series, two at a time, rounded up."""
+    return math.ceil(measured_seconds(name) / 60)
+
+
+def measured_seconds(name: str) -> float:
+    return shared.stored("costs")["full"]["notebooks"][name]["seconds"]
+
+
+def run_sentence(name: str) -> str:
+    """Return how the first cell of a notebook says what its cells take, as it was measured."""
+    minutes = minutes_to_run(name)
+    short = "less than half a minute" if measured_seconds(name) <= 30 else "less than a minute"
+    return f"The cells run in {short if minutes == 1 else f'about {minutes} minutes'}"
 
 
 # --- Costs ---------------------------------------------------------------------------------------
 
 
-def costs(page: dict) -> list[str]:
-    lines = []
+def costs(page: dict) -> str:
+    rows = [["what", "median", "lowest to highest", "time"]]
     for ways in page["seconds"].values():
         base = np.median(next(iter(ways.values())))
         for name, values in ways.items():
             middle = np.median(values)
             spread = f"{shown(min(values))} to {shown(max(values))}"
-            lines.append(f"{name} | {shown(middle)} | {spread} | {middle / base:.2g}")
-    lines += [series_line(kind, page[kind]) for kind in ("quick", "full") if kind in page]
+            rows.append([name, shown(middle), spread, f"{middle / base:.2g}"])
+    rows += [series_row(kind, page[kind]) for kind in ("quick", "full") if kind in page]
     about = page["machine"]
     names = ("python", "numpy", "tensorflow", "keras")
     versions = ", ".join(f"{name} {about[name]}" for name in names)
     said = f"{about['cores']} cores of a {about['system']} machine, {versions}. "
     said += "Time: the first line of each kind, what one would do instead, counts as 1."
     said += " Memory: all processes of a notebook together, what they share counted once."
-    return rows("what | median | lowest to highest | time", lines) + ["", said]
+    return f"{markdown_table(rows)}\n\n{said}"
 
 
-def series_line(kind: str, run: dict) -> str:
+def series_row(kind: str, run: dict) -> list[str]:
     notebooks = run["notebooks"]
     slowest = max(row["seconds"] for row in notebooks.values())
     peak = max(row["peak_mb"] for row in notebooks.values()) / 1000
     what = f"the {kind} series, {len(notebooks)} notebooks, two at a time"
     told = f"slowest notebook {minutes(slowest)}, most memory {peak:.1f} GB"
     ratio = f"{run['seconds'] / run['one_by_one']:.2g}" if "one_by_one" in run else "–"
-    return f"{what} | {minutes(run['seconds'])} | {told} | {ratio}"
+    return [what, minutes(run["seconds"]), told, ratio]
 
 
 def shown(value: float) -> str:
@@ -114,9 +154,10 @@ def minutes(seconds: float) -> str:
 # --- What the networks reach ---------------------------------------------------------------------
 
 
-def percent(three: list[float]) -> str:
+def percent(three: list[float]) -> list[str]:
+    """Write a mean accuracy, and its range."""
     mean, low, high = (100 * value for value in three)
-    return f"{mean:.2f} % | {low:.2f} to {high:.2f} %"
+    return [f"{mean:.2f} %", f"{low:.2f} to {high:.2f} %"]
 
 
 def minutes_of_seeds(three: list[float]) -> str:
@@ -124,46 +165,44 @@ def minutes_of_seeds(three: list[float]) -> str:
     return f"{mean} ({low} to {high})"
 
 
-def race(page: dict) -> list[str]:
+def race(page: dict) -> str:
     found = page["race_summary"]
     base = found["record"]["seconds"][0]
-    names = {"notebook 09": "notebook 09", "record": "the record, in PyTorch"}
-    lines = [
-        f"{names[name]} | {percent(row['accuracy'])} | {row['seconds'][0]:.1f} | "
-        f"{row['seconds'][0] / base:.2g} | {row['seeds']}"
-        for name, row in found.items()
-    ]
-    return rows("program | test accuracy | lowest to highest | seconds | time | seeds", lines)
+    rows = [["program", "test accuracy", "lowest to highest", "seconds", "time", "seeds"]]
+    for name, row in found.items():
+        seconds = row["seconds"][0]
+        taken = [f"{seconds:.1f}", f"{seconds / base:.2g}", str(row["seeds"])]
+        rows.append([PROGRAMS.get(name, name), *percent(row["accuracy"]), *taken])
+    return markdown_table(rows)
 
 
-def summit(page: dict) -> list[str]:
-    lines = []
+def summit(page: dict) -> str:
+    rows = [["network", "test accuracy", "lowest to highest", "training", "seeds"]]
     for name, row in page["whole_summary"].items():
-        spent = minutes_of_seeds(row["seconds"])
-        shown_name = SUMMITS.get(name, name)
-        lines.append(f"{shown_name} | {percent(row['accuracy'])} | {spent} | {row['seeds']}")
-    return rows("network | test accuracy | lowest to highest | training | seeds", lines)
+        taken = [minutes_of_seeds(row["seconds"]), str(row["seeds"])]
+        rows.append([SUMMITS.get(name, name), *percent(row["accuracy"]), *taken])
+    return markdown_table(rows)
 
 
-def transfer(page: dict) -> list[str]:
-    found = page["mean_low_high"]
-    lines = [f"{a} | {b} | {percent(found[name])}" for name, (a, b) in TRANSFERS.items()]
-    told = f"To draw {page['settings']['drawn']:,} digits and train on them takes "
-    told += f"{minutes_of_seeds(found['seconds'])} on {page['machine']['cores']} cores."
-    return rows("trained on | tested on | mean accuracy | lowest to highest", lines) + ["", told]
+def transfer(page: dict) -> str:
+    (found,) = page["transfer_summary"].values()
+    rows = [["trained on", "tested on", "mean accuracy", "lowest to highest"]]
+    rows += [[*on, *percent(found[name])] for name, on in TRANSFERS.items()]
+    drawn, cores = page["transfer_settings"]["drawn"], page["transfer_machine"]["cores"]
+    told = f"To draw {drawn:,} digits and train on them takes "
+    return f"{markdown_table(rows)}\n\n{told}{minutes_of_seeds(found['seconds'])} on {cores} cores."
 
 
-def ink(page: dict) -> list[str]:
-    lines = []
+def ink(page: dict) -> str:
+    lost = [["MNIST test digits drawn back as", "points lost", "at most", "digits"]]
     for name, row in page["loss"].items():
         allowed = "–" if row["allowed"] is None else f"{row['allowed']}"
-        lines.append(f"{name} | {row['points']:.2f} | {allowed} | {row['n']:,}")
-    lost = rows("MNIST test digits drawn back as | points lost | at most | digits", lines)
-    cut = [
-        f"{said} | {100 * page['page'][name]['order']:.1f} % | {page['page'][name]['pages']}"
-        for name, said in CUTS.items()
-    ]
-    return [*lost, "", *rows("pages of 20 to 100 digits | cut and ordered rightly | pages", cut)]
+        lost.append([name, f"{row['points']:.2f}", allowed, f"{row['n']:,}"])
+    cut = [["pages of 20 to 100 digits", "cut and ordered rightly", "pages"]]
+    for name, said in CUTS.items():
+        row = page["page"][name]
+        cut.append([said, f"{100 * row['order']:.1f} %", str(row["pages"])])
+    return f"{markdown_table(lost)}\n\n{markdown_table(cut)}"
 
 
 TABLES = {"costs": costs, "race": race, "summit": summit, "transfer": transfer, "ink": ink}
@@ -174,7 +213,7 @@ TABLES = {"costs": costs, "race": race, "summit": summit, "transfer": transfer, 
 
 def pictures() -> dict[str, plots.Picture]:
     """Return name and picture of what is measured."""
-    found, page, raced = {}, stored("costs"), stored("race")
+    found, page, raced = {}, shared.stored("costs"), shared.stored("race")
     if "full" in page:
         notebooks = page["full"]["notebooks"]
         minute = {name: row["seconds"] / 60 for name, row in notebooks.items()}

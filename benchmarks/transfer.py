@@ -6,25 +6,23 @@ MNIST, tested on embedded digits. ``seconds`` are those of drawing and training.
 has are kept, so a long measurement can be made in parts. The test set reports, and nothing was
 chosen by it: shapes and settings were chosen with the first 10,000 training digits.
 
-Run with ``make transfer``, with MNIST at hand. It writes ``benchmarks/transfer.json``.
+Run with ``make transfer``, with MNIST at hand. It writes ``mnist_edu/measured/transfer.json``.
 """
 
 import argparse
-import json
+import functools
 import os
 import time
-from pathlib import Path
 
 import numpy as np
-import race
-import summit
-from race import data
+import shared
 
-from mnist_edu import synthetic
+from mnist_edu import data, synthetic
 
 BATCH = 128
 WIDTH = 2 / 3  # of the filters of notebook 09
 PART = 60_000  # digits drawn at a time
+BOTH = "both ways"
 
 
 def changes(lesson: dict):
@@ -73,22 +71,23 @@ def draw(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
-def one_seed(seed: int, drawn: int, epochs: int, mnist: data.Dataset, embedded: data.Split) -> dict:
+def one(
+    chosen: argparse.Namespace, mnist: data.Dataset, embedded: data.Split, name: str, seed: int
+) -> dict[str, dict]:
     """Measure both ways for one seed, in accuracy and seconds."""
-    lesson = race.lesson(summit.CELLS)
-    row = {"seed": seed}
+    lesson = shared.lesson(shared.SUMMIT, chosen.threads)
     start = time.perf_counter()
-    images, labels = draw(drawn, seed)
-    row["seconds"] = time.perf_counter() - start
+    images, labels = draw(chosen.drawn, seed)
+    row = {"seconds": time.perf_counter() - start}
     model, taken = train(lesson, images, labels, 1, seed)
     row["seconds"] += taken
     development = data.Split(mnist.train.images[:10_000], mnist.train.labels[:10_000])
     read = {"development": development, "mnist_test": mnist.test, "embedded_test": embedded}
-    row |= {name: accuracy(lesson, model, split) for name, split in read.items()}
-    model, _ = train(lesson, mnist.train.images, mnist.train.labels, epochs, seed)
+    row |= {key: accuracy(lesson, model, split) for key, split in read.items()}
+    model, _ = train(lesson, mnist.train.images, mnist.train.labels, chosen.epochs, seed)
     read = {"mnist_to_embedded": embedded, "mnist_to_mnist": mnist.test}
-    row |= {name: accuracy(lesson, model, split) for name, split in read.items()}
-    return {name: round(value, 4) for name, value in row.items()}
+    row |= {key: accuracy(lesson, model, split) for key, split in read.items()}
+    return {name: {key: round(value, 4) for key, value in row.items()}}
 
 
 def accuracy(lesson: dict, model, split: data.Split) -> float:
@@ -96,42 +95,16 @@ def accuracy(lesson: dict, model, split: data.Split) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser = shared.options("transfer", __doc__, seeds=5, threads=os.cpu_count())
     parser.add_argument("--drawn", type=int, default=480_000, help="digits drawn for a training")
     parser.add_argument("--epochs", type=int, default=4, help="passes over MNIST")
-    parser.add_argument("--idle", default="unknown", choices=("yes", "no", "unknown"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     chosen = parser.parse_args()
-    chosen.threads = os.cpu_count()
     mnist = data.load("mnist", validation_size=0)
     embedded = data.load("synthetic").test
     settings = {"drawn": chosen.drawn, "epochs": chosen.epochs, "width": WIDTH, "batch": BATCH}
-    settings |= {"digits": synthetic.VERSION, "lesson": race.fingerprint(summit.CELLS)}
-    rows = kept(chosen.out, settings)
-    for seed in chosen.seeds:
-        if seed not in [row["seed"] for row in rows]:
-            rows.append(one_seed(seed, chosen.drawn, chosen.epochs, mnist, embedded))
-            print(rows[-1], flush=True)
-            page = {"settings": settings, "machine": race.machine(chosen)}
-            page |= {"mean_low_high": summary(rows), "rows": rows}
-            chosen.out.write_text(json.dumps(page, indent=1) + "\n", "utf-8")
-
-
-def kept(path: Path, settings: dict) -> list[dict]:
-    """Return the rows of an earlier run with the same settings: seeds in the file stay."""
-    page = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return page["rows"] if page.get("settings") == settings else []
-
-
-def summary(rows: list[dict]) -> dict:
-    """Return mean, lowest and highest of each number."""
-    found = {}
-    for name in rows[0]:
-        if name != "seed":
-            found[name] = race.mean_low_high([row[name] for row in rows])
-            print(f"{name}: mean {found[name][0]}, {found[name][1]} to {found[name][2]}")
-    return found
+    settings |= {"digits": synthetic.VERSION, "lesson": shared.fingerprint(shared.SUMMIT)}
+    measure = functools.partial(one, chosen, mnist, embedded)
+    shared.measure(chosen, "transfer", settings, [BOTH], measure)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,15 @@
-"""Notebook 09 and its benchmarks: the cells that both run, and what becomes of the numbers."""
-
-import importlib.util
-import json
-import sys
-from pathlib import Path
+"""The cells of notebook 09 that its benchmarks run."""
 
 import numpy as np
 import pytest
+import shared
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def benchmarks():
-    """Import both benchmarks from their files, as a run from the command line does."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        found = {}
-        for name in ("race", "summit"):
-            spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-            patch.setitem(sys.modules, name, importlib.util.module_from_spec(spec))
-            spec.loader.exec_module(sys.modules[name])
-            found[name] = sys.modules[name]
-        yield found
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def cells(benchmarks):
-    return benchmarks["race"].lesson(benchmarks["summit"].CELLS)
+def cells():
+    return shared.lesson(shared.SUMMIT)
 
 
 def test_steps_of_muon_have_strengths_near_one(cells):
@@ -95,31 +77,6 @@ def test_every_rung_and_recipe_can_be_trained(cells):
     assert counts[1] < counts[0] and counts[2] < 400_000
 
 
-def test_summary_gives_mean_lowest_and_highest(benchmarks):
-    rows = [
-        {"name": "a", "seed": seed, "seconds": seconds, "steps": seconds / 2, "accuracy": 0.99}
-        for seed, seconds in ((1, 2.0), (2, 4.0))
-    ]
-    found = benchmarks["race"].summary(rows)
-    assert found["a"]["seeds"] == 2 and found["a"]["seconds"] == [3.0, 2.0, 4.0]
-
-
-def test_fingerprint_belongs_to_the_cells(benchmarks):
-    race = benchmarks["race"]
-    assert race.fingerprint() == race.fingerprint(race.PROGRAM_CELLS)
-    assert race.fingerprint() != race.fingerprint(("network",))
-
-
-def test_stored_race_is_won_and_stored_summit_is_reached():
-    page = json.loads((BENCHMARKS / "race.json").read_text("utf-8"))["race_summary"]
-    ours, record = page["notebook 09"], page["record"]
-    assert ours["seeds"] == record["seeds"] == 20
-    assert ours["accuracy"][0] >= 0.99 and ours["seconds"][0] <= record["seconds"][0] / 2
-    climbed = json.loads((BENCHMARKS / "summit.json").read_text("utf-8"))["whole_summary"]["all"]
-    assert climbed["seeds"] >= 5 and climbed["accuracy"][0] >= 0.9965
-    assert climbed["seconds"][2] <= 600
-
-
 def test_settling_gives_the_statistics_of_the_images_as_they_are(cells):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.BatchNormalization()])
@@ -144,18 +101,3 @@ def test_nine_places_outvote_one(cells):
     images[0, 14, 14] = 255
     assert cells["accuracy"](Reader(), images, np.array([1])) == 0
     assert cells["accuracy_of_nine"](Reader(), images, np.array([1])) == 1
-
-
-def test_ablation_tells_what_was_left_out_after_the_training(benchmarks, monkeypatch):
-    summit = benchmarks["summit"]
-    few = summit.data.Split(np.zeros((20, 28, 28), np.uint8), np.zeros(20, np.uint8))
-    found = {"all": 0.9, "e: not settled": 0.8, "f: asked once": 0.7}
-    trained = (None, {"seconds": 2.0, "steps": 1.0})
-    names = {"train": lambda *_, **__: trained, "judge": lambda *_: found}
-    names |= {"settle": lambda *_: None, "narrow": lambda recipe, width: recipe}
-    digits = summit.data.Dataset(few, few, few, "MNIST")
-    monkeypatch.setattr(summit.data, "load", lambda *_, **__: digits)
-    chosen = summit.argparse.Namespace(ablation=True, epochs=1)
-    rows = summit.one(names, "all", {}, 1, chosen)
-    assert [(row["name"], row["accuracy"]) for row in rows] == list(found.items())
-    assert len(summit.one(names, "a: no augmentation", {}, 1, chosen)) == 1

@@ -1,57 +1,192 @@
-"""The README's tables are what the benchmarks stored."""
+"""The README's tables, minutes and numbers, and its pictures, are what the benchmarks stored."""
 
-import importlib.util
+import html
+import io
+import json
 import re
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import pytest
+import report
+import shared
+from cells import cells_of, run_cells
+from conftest import REAL
+from PIL import Image
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+from mnist_edu import download, lesson, series, synthetic
+from mnist_edu.exercises import nb09
+
+README = (shared.ROOT / "README.md").read_text("utf-8")
+LOCK = (shared.ROOT / "requirements.lock").read_text("utf-8")
+NOTEBOOKS = [path.stem for path in series.find().values()]
+PAGES = {path.stem: shared.read(path) for path in sorted(shared.MEASURED.glob("*.json"))}
+PACKED = [Path(REAL or "") / name for name in download.FILES]
+SUMMARIES = [(name, part[:-8]) for name in PAGES for part in PAGES[name] if "_summary" in part]
 
 
-@pytest.fixture(scope="module")
-def report():
-    spec = importlib.util.spec_from_file_location("report", ROOT / "benchmarks" / "report.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+# --- Tables --------------------------------------------------------------------------------------
 
 
-def test_tables_of_the_readme_are_the_stored_ones(report):
+def test_tables_of_the_readme_are_the_stored_ones():
     assert report.with_tables(README) == README
 
 
-def test_every_table_is_measured(report):
+def test_every_table_is_measured():
     assert report.MISSING not in report.with_tables(README)
 
 
-def test_a_changed_number_changes_its_table(report, monkeypatch):
-    page = report.stored("race")
+def test_a_changed_number_changes_its_table(monkeypatch):
+    page = shared.stored("race")
     page["race_summary"]["record"]["seconds"][0] *= 2
-    monkeypatch.setattr(report, "stored", lambda name: page if name == "race" else {})
+    monkeypatch.setattr(shared, "stored", lambda name: page if name == "race" else {})
     assert report.with_tables(README).count(report.MISSING) == len(report.TABLES) - 1
-    slow, fast = (report.race(page)[line].split(" | ")[3:5] for line in (3, 2))
+    slow, fast = (report.race(page).splitlines()[line].split(" | ")[3:5] for line in (3, 2))
     assert float(slow[0]) > 13 and float(fast[1]) < 0.2
 
 
-def test_a_table_without_a_place_is_named(report):
+def test_a_table_without_a_place_is_named():
     with pytest.raises(ValueError, match="0 places for the table summit"):
         report.with_tables(README.replace("<!-- summit -->", ""))
 
 
-def test_costs_are_shown_beside_the_first_of_their_kind(report):
+def test_costs_are_shown_beside_the_first_of_their_kind():
     run = {"seconds": 120.0, "notebooks": {"00": {"seconds": 60.0, "peak_mb": 900}}}
     machine = dict.fromkeys(("cores", "system", "python", "numpy", "tensorflow", "keras"), "x")
     ways = {"by hand": [2.0, 1.0, 4.0], "ours": [0.01, 0.02, 0.03]}
     page = {"machine": machine, "seconds": {"loads": ways}}
-    table = "\n".join(report.costs(page | {"quick": run | {"one_by_one": 240.0}, "full": run}))
+    table = report.costs(page | {"quick": run | {"one_by_one": 240.0}, "full": run})
     assert "| by hand | 2.0 s | 1.0 s to 4.0 s | 1 |" in table
     assert "| ours | 20 ms | 10 ms to 30 ms | 0.01 |" in table
     assert "quick series, 1 notebooks, two at a time | 2.0 min" in table and "| 0.5 |" in table
     assert "most memory 0.9 GB | – |" in table
 
 
-def test_pictures_are_those_that_the_readme_shows(report):
-    stored = {path.stem for path in (ROOT / "images").glob("bench-*.png")}
-    assert stored == set(report.pictures()) == set(re.findall(r"images/(bench-\w+)\.png", README))
+@pytest.mark.parametrize(("name", "part"), SUMMARIES)
+def test_stored_summary_is_that_of_its_rows(name, part):
+    assert shared.summary(PAGES[name][part]) == PAGES[name][f"{part}_summary"]
+
+
+@pytest.mark.parametrize("cell_ids", [("ladder-table", "race-table"), ("summit-table",)])
+def test_notebook_09_shows_the_stored_tables(cell_ids):
+    printed = run_cells("09", *cell_ids, lesson=lesson, nb09=nb09)["printed"]
+    shown = [output["data"] for name in cell_ids for output in cells_of("09")[name]["outputs"]]
+    assert "\n".join("".join(page["text/plain"]) for page in shown) == printed
+    words = re.sub("<.*?>", " ", " ".join("".join(page["text/html"]) for page in shown))
+    assert html.unescape(words).split() == printed.split()
+
+
+# --- Minutes of the notebooks --------------------------------------------------------------------
+
+
+def test_minutes_of_the_notebooks_are_as_they_say_and_as_measured():
+    assert report.with_minutes(README) == README
+
+
+def test_a_notebook_without_a_line_is_named():
+    with pytest.raises(ValueError, match="0 lines for 05_cnn_dropout.ipynb"):
+        report.with_minutes(README.replace("(notebooks/05_", "(notebooks/5_"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "minutes", "said"),
+    [
+        (7.6, 1, "less than half a minute"),
+        (60.0, 1, "less than a minute"),
+        (60.1, 2, "about 2 minutes"),
+        (169.5, 3, "about 3 minutes"),
+    ],
+)
+def test_minutes_to_run_are_rounded_up(monkeypatch, seconds, minutes, said):
+    page = {"full": {"notebooks": {"05": {"seconds": seconds}}}}
+    monkeypatch.setattr(shared, "stored", lambda name: page)
+    assert report.minutes_to_run("05") == minutes
+    assert report.run_sentence("05") == f"The cells run in {said}"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_says_how_long_it_was_measured_to_run(name):
+    text = report.title(series.notebooks_folder() / f"{name}.ipynb")
+    said = re.search(r"The cells run in .*? minutes?\b", text).group()
+    assert said == report.run_sentence(name)
+
+
+# --- Numbers in sentences ------------------------------------------------------------------------
+
+RACED, CLIMBED, TRANSFER = PAGES["race"], PAGES["summit"], PAGES["transfer"]
+BANDS = json.loads((shared.ROOT / "tests" / "bands" / "05-full-mnist.json").read_text("utf-8"))
+LOWEST = min(BANDS["metrics"]["test_accuracy"]["values"].values())
+WORDS = {1: "one", 2: "two", 2 / 3: "two thirds"}
+SENTENCES = {
+    "(`make transfer`; seeds: {})": TRANSFER["transfer_summary"]["both ways"]["seeds"],
+    "in notebook 09, with {} of its filters,": WORDS[TRANSFER["transfer_settings"]["width"]],
+    "![Seconds of training, {} seeds: ": RACED["race_summary"]["record"]["seeds"],
+    "# seconds to {} %: ": int(100 * RACED["race_summary"]["notebook 09"]["accuracy"][0]),
+    "single small network, trained on {} core;": WORDS[CLIMBED["whole_settings"]["threads"]],
+    "two notebooks at a time on {} quick CPU cores;": WORDS[PAGES["costs"]["machine"]["cores"]],
+    "network that reads more than {} % of the\nMNIST test digits.": int(100 * LOWEST),
+    "CNN, read more than {} % of the MNIST test digits": int(100 * LOWEST),
+}
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_number_in_the_readme_is_the_measured_one(sentence):
+    assert README.count(sentence.format(SENTENCES[sentence])) == 1
+
+
+@pytest.mark.skipif(
+    not all(path.exists() for path in PACKED), reason="MNIST_EDU_DATA names no folder with MNIST"
+)
+def test_size_of_mnist_in_the_readme_is_that_of_its_files():
+    size = sum(path.stat().st_size for path in PACKED)
+    assert README.count(f"MNIST ({size / 1e6:.0f} MB)") == 1
+
+
+def test_transfer_was_measured_with_the_digits_of_today():
+    assert TRANSFER["transfer_settings"]["digits"] == synthetic.VERSION
+
+
+# --- Pictures ------------------------------------------------------------------------------------
+
+LOCKED = re.search(r"^matplotlib==(\S+)", LOCK, re.M).group(1)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return report.pictures()
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), float)
+
+
+def test_pictures_are_those_that_the_readme_shows(pictures):
+    stored = {path.stem for path in (shared.ROOT / "images").glob("bench-*.png")}
+    assert stored == set(pictures) == set(re.findall(r"images/(bench-\w+)\.png", README))
+
+
+@pytest.mark.skipif(
+    matplotlib.__version__ != LOCKED, reason=f"the stored pictures are of Matplotlib {LOCKED}"
+)
+@pytest.mark.parametrize("name", ["bench-memory", "bench-minutes", "bench-race"])
+def test_picture_is_drawn_from_the_stored_numbers(pictures, name):
+    """One more tenth of a second, or megabyte, gives 0.8 or more, of 255; the same gives 0.
+
+    Another Matplotlib writes elsewhere: 3.8 gives 30, more than a bar that is too long.
+    """
+    stored = pixels((shared.ROOT / "images" / f"{name}.png").read_bytes())
+    drawn = pixels(pictures[name].png())
+    assert stored.shape == drawn.shape
+    assert np.sqrt(np.mean((stored - drawn) ** 2)) < 0.5
+
+
+@pytest.mark.parametrize("name", ["bench-memory", "bench-minutes"])
+def test_picture_shows_all_notebooks_in_order(pictures, name):
+    (axes,) = pictures[name].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == NOTEBOOKS
+
+
+def test_every_notebook_is_measured_in_order():
+    for kind in ("quick", "full"):
+        assert list(PAGES["costs"][kind]["notebooks"]) == NOTEBOOKS

@@ -1,8 +1,6 @@
 """The embedded digits: the same everywhere, finished as MNIST is, and asked for rightly."""
 
 import hashlib
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,17 +77,6 @@ def test_image_drawn_is_of_its_label(drawn):
     means = np.array([images[:2000][labels[:2000] == digit].mean(0) for digit in range(10)])
     distances = ((images[2000:, np.newaxis] - means) ** 2).sum(2)
     assert np.mean(distances.argmin(1) == labels[2000:]) > 0.6
-
-
-def test_readme_shows_the_transfer_that_was_measured():
-    root = Path(__file__).parents[1]
-    page = json.loads((root / "benchmarks" / "transfer.json").read_text("utf-8"))
-    assert page["settings"]["digits"] == synthetic.VERSION
-    readme = (root / "README.md").read_text("utf-8")
-    assert f"(`make transfer`; seeds: {len(page['rows'])})" in readme
-    for name in ("mnist_test", "embedded_test", "mnist_to_embedded", "mnist_to_mnist"):
-        mean, low, high = (f"{100 * value:.2f}" for value in page["mean_low_high"][name])
-        assert f"| {mean} % | {low} to {high} % |" in readme, name
 
 
 def test_progress_is_told():
