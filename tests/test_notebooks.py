@@ -102,6 +102,10 @@ def test_pictures_in_images_are_the_stored_outputs(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in others}
 
 
+def test_metadata_is_what_every_machine_needs(path):
+    assert json.loads(path.read_text("utf-8"))["metadata"] == authoring.KERNEL
+
+
 def test_links_lead_somewhere(path, cells):
     text = "\n".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
