@@ -5,7 +5,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from mnist_edu import data, download
+from mnist_edu import data, download, errors
 
 
 def main(words: list[str] | None = None) -> int:
@@ -16,7 +16,7 @@ def main(words: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"mnist_edu: {error}", file=sys.stderr)
         return 2
-    except data.Unavailable as error:
+    except (data.Unavailable, errors.WentWrong) as error:
         print(f"mnist_edu: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -115,10 +115,10 @@ def _write_csv(folder: Path) -> None:
         print(f"{folder / name}.csv: {len(part):,} digits")
 
 
-def _draw(arguments: argparse.Namespace) -> int:
-    from mnist_edu import window
+def _draw(arguments: argparse.Namespace) -> None:
+    from mnist_edu.pads import window
 
-    return window.draw(arguments.model)
+    window.draw(arguments.model)
 
 
 def _store(arguments: argparse.Namespace) -> None:

@@ -13,7 +13,8 @@ import pytest
 pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
 keras = pytest.importorskip("keras", reason='Keras is missing: pip install "mnist_edu[lessons]"')
 
-from mnist_edu import data, download, reader, synthetic  # noqa: E402
+from mnist_edu import data, download, synthetic  # noqa: E402
+from mnist_edu.pads import reader  # noqa: E402
 
 BLANK = np.zeros((28, 28), np.uint8)
 
