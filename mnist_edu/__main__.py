@@ -132,10 +132,10 @@ def _lab(arguments: argparse.Namespace) -> int:
     return subprocess.call(command, env=series.lab_environment(cache_folder() / "lab"))
 
 
-def _draw(arguments: argparse.Namespace) -> int:
-    from mnist_edu import window
+def _draw(arguments: argparse.Namespace) -> None:
+    from mnist_edu.pads import window
 
-    return window.draw(arguments.model)
+    window.draw(arguments.model)
 
 
 def _store(arguments: argparse.Namespace) -> None:

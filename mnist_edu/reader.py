@@ -1,11 +1,8 @@
 """The network behind the drawing window: trained on first use, kept, and opened quickly.
 
->>> predict = reader()
->>> predict(image).round(2)
-array([0.  , 0.  , 0.  , 0.  , 0.  , 0.  , 0.  , 1.  , 0.  , 0.  ])
+``predict = reader()``, then ``predict(image)`` gives ten probabilities.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -17,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_edu import data, synthetic
-from mnist_edu.cache import cache_folder
-from mnist_edu.errors import needs
+from mnist_edu import cache, data, synthetic
+from mnist_edu.errors import AskedWrongly, Missing, needs
 
 VERSION = 1  # of the network and its training: a kept file of another version is not used
 FILE = "reader.keras"
@@ -28,6 +24,7 @@ BATCH = 128
 PEAK = 3e-3  # of the learning rate, which rises to it in a fifth of the steps and falls to zero
 EXTRA = (10_000, 12)  # embedded digits that are mixed with MNIST: how many, and their seed
 SIZE_LIMIT = 500_000_000  # bytes of a network, unpacked
+PARTS = {"config.json", "metadata.json", "model.weights.h5"}  # of a .keras file
 SHAPES = ((28, 28), (28, 28, 1), (784,))
 KERAS = re.compile(
     r"keras(\.src)?(\.(layers|models|initializers|activations|regularizers|constraints|"
@@ -73,20 +70,26 @@ def reader(
 
     Raises
     ------
-    ValueError
+    AskedWrongly
         If ``file`` is refused. The message says why.
-    ImportError
+    Missing
         If Keras or TensorFlow is missing.
     """
     if file is not None:
         return _strangers(Path(file))
-    path = cache_folder() / FILE
+    path = cache.cache_folder() / FILE
     predict = _kept(path, tell)
     if predict:
         return predict
     digits = data.load()
     model = train(digits, tell, epochs)
-    _keep(model, path, tell)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with cache.whole(path) as part:
+            model.save(part)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        tell(f"The network was not kept for next time ({reason}): {path.parent} cannot be written.")
     return _predict(model, _about(digits.source))
 
 
@@ -115,7 +118,7 @@ def train(digits: data.Dataset, tell: Tell = terminal, epochs: int = EPOCHS):
 
 def _mixed(digits: data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     images, labels = digits.train.images, digits.train.labels
-    if digits.source == "MNIST":
+    if not digits.is_embedded:
         more_images, more_labels = synthetic.make_digits(*EXTRA)
         images, labels = np.append(images, more_images, 0), np.append(labels, more_labels)
     return images, labels
@@ -127,8 +130,7 @@ def vary(images: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     What people write into the window differs from MNIST in these; so the network learns that the
     digit stays the same. Takes and returns uint8 (n, 28, 28).
     """
-    import cv2
-
+    cv2 = needs("cv2", "ink")
     n = len(images)
     angle, slant = chance.uniform(-0.18, 0.18, n), chance.uniform(-0.15, 0.15, n)
     width, height = chance.uniform(0.9, 1.1, (2, n))
@@ -152,29 +154,39 @@ def check(file: str | os.PathLike) -> None:
 
     Raises
     ------
-    ValueError
+    AskedWrongly
         If the file is missing, no ``.keras`` file, too large, or holds anything that is not one of
         Keras' own layers without code in it. The message says which.
     """
     path = Path(file)
     if not path.is_file():
-        raise ValueError(f"there is no file {file}: look at its name and folder")
+        raise AskedWrongly(f"there is no file {file}: look at its name and folder")
     damaged = f'{path.name} is no .keras file, or damaged: save it with model.save("name.keras")'
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ValueError(damaged)
+    if path.suffix != ".keras":
+        raise AskedWrongly(damaged)
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(part.file_size for part in archive.infolist())
-            if size > SIZE_LIMIT:
-                raise ValueError(f"{path.name} is refused: {size:,} bytes are too large a network")
-            config = json.loads(archive.read("config.json"))
-    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, json.JSONDecodeError):
-        raise ValueError(damaged) from None
+        fault = _fault(path)
+    except Exception:  # zipfile and json raise whatever the content makes them
+        raise AskedWrongly(damaged) from None
+    if fault:
+        raise AskedWrongly(f"{path.name} is refused: {fault}")
+
+
+def _fault(path: Path) -> str:
+    """Return why a file is refused, or an empty text; any error means that it is damaged."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(part.file_size for part in archive.infolist())
+        if size > SIZE_LIMIT:
+            return f"{size:,} bytes are too large a network"
+        config = json.loads(archive.read("config.json"))
+        if strange := set(archive.namelist()) - PARTS:
+            return f"a network for images has no part {min(strange)}"
     if foreign := _foreign({**config, "compile_config": None}):
-        raise ValueError(
-            f"{path.name} is refused: its {foreign} is not one of Keras' own layers, or holds "
-            "program code, which could do anything on this machine. Use a network without it"
+        return (
+            f"its {foreign} is not one of Keras' own layers, or holds program code, which could do "
+            "anything on this machine. Use a network without it"
         )
+    return ""
 
 
 # --- Opening and keeping -------------------------------------------------------------------------
@@ -188,16 +200,15 @@ def _kept(path: Path, tell: Tell):
         check(path)
         model = _load(path)
         predict = _predict(model, "")
-    except ImportError:
+    except Missing:
         raise
     except Exception as error:  # damaged in whatever way
         tell(f"The kept network cannot be used ({_short(error)}). It is trained anew.")
         return None
-    for source in ("MNIST", "embedded digits"):
-        if model.name == _name(source) and (
-            source == "MNIST" or not data.mnist_is_here(cache_folder())
-        ):
-            predict.about = _about(source)
+    for row in data.SOURCES.values():
+        gives_way = row.warning and data.mnist_is_here(path.parent)
+        if model.name == _name(row.label) and not gives_way:
+            predict.about = _about(row.label)
             return predict
     tell("The kept network is of another version or of other digits. It is trained anew.")
     return None
@@ -207,43 +218,19 @@ def _strangers(path: Path):
     check(path)
     try:
         model = _load(path)
-    except ImportError:
+    except Missing:
         raise
     except Exception as error:  # Keras raises whatever the content makes it
         reason = _short(error)
-        raise ValueError(f"Keras cannot open {path.name} ({reason}): save it anew") from None
+        raise AskedWrongly(f"Keras cannot open {path.name} ({reason}): save it anew") from None
     try:
         return _predict(model, f"The network is {path.name}.")
     except ValueError as error:
-        raise ValueError(f"{path.name} is refused: {error}") from None
+        raise AskedWrongly(f"{path.name} is refused: {error}") from None
 
 
 def _load(path: Path):
     return needs("keras", "lessons").models.load_model(path, compile=False, safe_mode=True)
-
-
-def _keep(model, path: Path, tell: Tell) -> None:
-    """Write the network whole or not at all."""
-    part = path.with_name(f"{path.stem}.{os.getpid()}.part.keras")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
-        model.save(part)
-        os.replace(part, path)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        tell(f"The network was not kept for next time ({reason}): {path.parent} cannot be written.")
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-
-
-def _sweep(path: Path) -> None:
-    """Remove what killed processes left half-written more than an hour ago."""
-    for part in path.parent.glob(f"{path.stem}.*.part.keras"):
-        with contextlib.suppress(OSError):
-            if time.time() - part.stat().st_mtime > 3600:
-                part.unlink()
 
 
 def _foreign(config: object) -> str:
@@ -296,17 +283,18 @@ def _network(keras, name: str):
 
 def _name(source: str) -> str:
     """Return the name by which a kept network tells its version and what it learned from."""
-    digits = "mnist" if source == "MNIST" else f"embedded_v{synthetic.VERSION}"
-    return f"reader_v{VERSION}_{digits}"
+    row = data.row_of(source)
+    name, version = (row.name, row.version) if row else ("files", 0)
+    return f"reader_v{VERSION}_{name}" + (f"_v{version}" if version else "")
 
 
 def _about(source: str) -> str:
-    if source == "MNIST":
-        return f"The network learned from MNIST and {EXTRA[0]:,} digits that the package drew."
-    return (
-        "The network learned from embedded digits (MNIST was not found), and reads people's "
-        "digits less well."
-    )
+    if data.warning_of(source):
+        return (
+            f"The network learned from {source} (MNIST was not found), and reads people's digits "
+            "less well."
+        )
+    return f"The network learned from {source} and {EXTRA[0]:,} digits that the package drew."
 
 
 def _progress(keras, steps: int, text: str, tell: Tell):

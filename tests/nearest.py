@@ -9,6 +9,7 @@ import sys
 import numpy as np
 
 from mnist_edu import synthetic
+from mnist_edu.errors import AskedWrongly
 
 
 def make(tell=None):
@@ -25,19 +26,19 @@ def make(tell=None):
     return predict
 
 
-def fail(tell=None):
-    raise ValueError("own.keras is refused: it takes colours")
+def fail(file=None, tell=None):
+    raise AskedWrongly("own.keras is refused: it takes colours")
 
 
-def die(tell=None):
+def die(file=None, tell=None):
     os._exit(1)
 
 
 if __name__ == "__main__":
     import tkinter
 
-    from mnist_edu import window
+    from mnist_edu.pads import window
 
     root = tkinter.Tk(className="Nearest")
-    window.build(root, fail if "fail" in sys.argv else make)
+    window.Window(root, fail if "fail" in sys.argv else make)
     root.mainloop()

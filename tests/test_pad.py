@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import os
+import re
+import runpy
 import shutil
 import socket
 import subprocess
@@ -11,6 +13,7 @@ import sys
 import textwrap
 import time
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +23,9 @@ pytest.importorskip("anywidget", reason='anywidget is missing: pip install "mnis
 
 from PIL import Image
 
-from mnist_edu import authoring, ink, pad, series, synthetic
+from mnist_edu import authoring, ink, palette, series, synthetic
+from mnist_edu.pads import pad
+from mnist_edu.pads.answer import INVITATION, PEN, PENS, SIDE, SURE, percent
 
 PREDICT = """
 import numpy as np
@@ -35,7 +40,6 @@ def predict(image):  # the three nearest digits of each class
     shares = np.exp((nearest.min() - nearest) / 4)
     return shares / shares.sum()
 """
-SIZE = pad.SIDE
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +56,7 @@ def seven(image):
 
 def send(widget, **drawing):
     """Do what the page does: send a drawing; return the answer."""
-    whole = {"id": "page-1", "strokes": [], "pen": pad.PEN, "example": None} | drawing
+    whole = {"id": "page-1", "strokes": [], "pen": PEN, "example": None} | drawing
     widget.set_state({"drawing": whole})
     return widget.answer
 
@@ -67,7 +71,7 @@ def plain(strokes) -> list:
 def test_empty_pad_invites_and_asks_nothing():
     asked = []
     widget = pad.drawing_pad(asked.append)
-    assert widget.answer["sentence"] == pad.INVITATION and not asked
+    assert widget.answer["sentence"] == INVITATION and not asked
     assert widget.strokes == [] and widget.image is None and widget.probabilities is None
     assert widget.answer["probabilities"] == [] and widget.answer["image"] == []
 
@@ -75,18 +79,20 @@ def test_empty_pad_invites_and_asks_nothing():
 def test_strokes_from_the_page_become_the_image_and_its_probabilities(predict):
     widget, strokes = pad.drawing_pad(predict), synthetic.example_strokes(3, 2)
     answer = send(widget, strokes=plain(strokes), id="page-9", pen=12)
-    image = ink.to_mnist(ink.draw_strokes(strokes, SIZE, 12))
+    image = ink.to_mnist(ink.draw_strokes(strokes, SIDE, 12))
     assert (widget.image == image).all() and answer["image"] == image.ravel().tolist()
     assert (widget.probabilities == predict(image)).all()
     assert answer["probabilities"] == predict(image).tolist() and answer["id"] == "page-9"
+    assert answer["percents"] == [percent(value) for value in predict(image)]
+    assert answer["best"] == predict(image).argmax() and answer["digit"].startswith("3")
     assert [stroke.tolist() for stroke in widget.strokes] == plain(strokes)
-    json.dumps(answer)
+    json.dumps([answer, widget.measures])
 
 
 def test_clearing_forgets_what_was_read():
     widget = pad.drawing_pad(seven, synthetic.example_strokes(7))
     assert widget.probabilities[7] == 1
-    assert send(widget, strokes=[])["sentence"] == pad.INVITATION
+    assert send(widget, strokes=[])["sentence"] == INVITATION
     assert widget.image is None and widget.probabilities is None
 
 
@@ -136,7 +142,8 @@ def test_failure_of_predict_is_a_sentence_on_the_pad(predict, told):
     widget = pad.drawing_pad(predict)
     answer = send(widget, strokes=plain(synthetic.example_strokes(7)))
     assert told in answer["sentence"] and "long story" not in answer["sentence"]
-    assert answer["probabilities"] == [] and len(answer["image"]) == 784
+    assert answer["probabilities"] == answer["percents"] == [] and len(answer["image"]) == 784
+    assert answer["digit"] == "" and answer["best"] is None
     assert widget.probabilities is None and widget.image is not None
 
 
@@ -184,12 +191,23 @@ def test_pad_of_a_failing_predict_is_shown_without_a_picture():
     assert "no model yet" in data["text/plain"] and "image/png" not in data
 
 
-def test_pad_is_imported_without_tensorflow_and_its_absence_names_the_extra():
-    quiet = "import sys, mnist_edu.pad; sys.exit('tensorflow' in sys.modules)"
+def test_pad_is_imported_without_tensorflow():
+    quiet = "import sys, mnist_edu.pads.pad; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", quiet]).returncode == 0
-    missing = "import sys; sys.modules['anywidget'] = None; import mnist_edu.pad"
-    run = subprocess.run([sys.executable, "-c", missing], capture_output=True, text=True)
-    assert 'needs anywidget: pip install "mnist_edu[ink]"' in run.stderr
+
+
+def test_absence_of_anywidget_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    with pytest.raises(ImportError, match=r'anywidget is missing: pip install "mnist_edu\[ink\]"'):
+        runpy.run_path(pad.__file__)
+
+
+def test_colours_of_the_page_come_from_the_palette():
+    sheet = Path(pad.__file__).with_name("pad.css").read_text("utf-8")
+    assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|hsl", sheet)
+    for colour in ("winner", "others", "focus", "plain-text", "plain-paper"):
+        assert f"var(--{colour})" in sheet and f"--{colour}: #" in pad.Pad._css
+    assert f"--winner: {palette.WINNER}; --others: {palette.OTHERS};" in pad.Pad._css
 
 
 # --- In JupyterLab, in a browser -----------------------------------------------------------------
@@ -200,8 +218,9 @@ TOOLS = "Chromium or its chromedriver is missing: make tools"
 FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
 --disable-background-networking --disable-component-update --disable-dev-shm-usage
 --window-size=1100,900""".split()
-CELL = PREDICT + "\nfrom mnist_edu import pad\nboard = pad.drawing_pad(predict)\nboard"
-RING = "rgb(213, 94, 0) solid 3px"  # visible focus
+CELL = PREDICT + "\nfrom mnist_edu.pads import pad\nboard = pad.drawing_pad(predict)\nboard"
+ORANGE = ", ".join(str(int(palette.ORANGE[at : at + 2], 16)) for at in (1, 3, 5))
+RING = f"rgb({ORANGE}) solid 3px"  # visible focus
 PATIENCE = 120  # seconds, on a machine that does much else
 
 
@@ -224,7 +243,7 @@ def lab(tmp_path_factory):
         port = free.getsockname()[1]
     names = ["JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"]
     private = {name: str(folder / name.lower()) for name in names}
-    here = os.path.dirname(os.path.dirname(pad.__file__))
+    here = Path(pad.__file__).parents[2]
     command = f"""{sys.executable} -m jupyterlab --no-browser --allow-root --ip=127.0.0.1
         --port={port} --ServerApp.port_retries=0 --IdentityProvider.token= --ServerApp.password=
         --ServerApp.root_dir={folder} --LabApp.expose_app_in_browser=True
@@ -232,7 +251,7 @@ def lab(tmp_path_factory):
     with open(folder / "log.txt", "wb") as log:
         server = subprocess.Popen(
             command.split(),
-            env=os.environ | private | {"PYTHONPATH": here},
+            env=os.environ | private | {"PYTHONPATH": str(here)},
             stdout=log,
             stderr=log,
             cwd=folder,
@@ -328,7 +347,7 @@ def agrees(predict):
     def compare(shown) -> bool:
         if not shown["strokes"]:
             return False
-        image = ink.to_mnist(ink.draw_strokes(shown["strokes"], SIZE, shown["pen"]))
+        image = ink.to_mnist(ink.draw_strokes(shown["strokes"], SIDE, shown["pen"]))
         probabilities = predict(image)
         same_image = shown["image"] == image.ravel().tolist()
         return same_image and np.abs(probabilities - shown["bars"]).max() < 0.001
@@ -348,7 +367,7 @@ def press(page, *keys):
 
 def clear(page):
     click(page, ".mnist-pad-clear")
-    settled(page, lambda shown: shown["sentence"] == pad.INVITATION)
+    settled(page, lambda shown: shown["sentence"] == INVITATION)
 
 
 def write(page, strokes, kind="mouse"):
@@ -360,7 +379,7 @@ def write(page, strokes, kind="mouse"):
         "const area = document.querySelector('.mnist-pad svg'); area.scrollIntoView();"
         "const box = area.getBoundingClientRect(); return [box.left, box.top, box.width]"
     )
-    corner, scale = np.array(box[:2]), box[2] / SIZE
+    corner, scale = np.array(box[:2]), box[2] / SIDE
     for stroke in strokes:
         places = np.round(corner + scale * np.asarray(stroke)).astype(int).tolist()
         action = ActionBuilder(page, mouse=PointerInput(kind, kind), duration=0)
@@ -371,6 +390,7 @@ def write(page, strokes, kind="mouse"):
         action.perform()
 
 
+@pytest.mark.browser
 def test_each_digit_drawn_by_a_pointer_is_read_as_in_python(page, predict):
     right = offline = 0
     for digit in range(10):
@@ -383,13 +403,16 @@ def test_each_digit_drawn_by_a_pointer_is_read_as_in_python(page, predict):
         assert np.abs(drawn.min(0) - np.concatenate(strokes).min(0)).max() < 2  # rounded to pixels
         assert np.abs(drawn.max(0) - np.concatenate(strokes).max(0)).max() < 2
         best = str(np.argmax(shown["bars"]))
-        assert shown["digit"] == shown["best"] == best and best in shown["sentence"]
-        right += shown["digit"] == str(digit)
+        doubt = "?" if max(shown["bars"]) < SURE else ""
+        assert shown["digit"] == best + doubt and shown["best"] == best
+        assert best in shown["sentence"] and bool(doubt) == ("not sure" in shown["sentence"])
+        right += best == str(digit)
         image = ink.to_mnist(ink.draw_strokes(synthetic.example_strokes(digit, 1)))
         offline += predict(image).argmax() == digit
     assert offline >= 9 and right >= 8
 
 
+@pytest.mark.browser
 def test_undo_takes_the_last_stroke_back_and_a_clearing_too(page, predict):
     clear(page)
     write(page, [[(90, 60), (90, 150), (190, 150)], [(150, 100), (150, 240)]])
@@ -405,6 +428,7 @@ def test_undo_takes_the_last_stroke_back_and_a_clearing_too(page, predict):
     assert settled(page, agrees(predict))["strokes"][0].tolist() == one["strokes"][0].tolist()
 
 
+@pytest.mark.browser
 def test_pen_width_changes_by_keyboard_and_is_read(page, predict):
     from selenium.webdriver.common.keys import Keys
 
@@ -413,12 +437,15 @@ def test_pen_width_changes_by_keyboard_and_is_read(page, predict):
     before = settled(page, agrees(predict))
     page.execute_script("document.querySelector('.mnist-pad-pen').focus()")
     press(page, Keys.END)
-    after = settled(page, lambda shown: shown["pen"] == 40 and agrees(predict)(shown))
-    assert before["pen"] == pad.PEN and after["image"] != before["image"]
-    press(page, *[Keys.ARROW_LEFT] * 10)
-    settled(page, lambda shown: shown["pen"] == pad.PEN and agrees(predict)(shown))
+    after = settled(page, lambda shown: shown["pen"] == PENS[1] and agrees(predict)(shown))
+    assert before["pen"] == PEN and after["image"] != before["image"]
+    press(page, Keys.HOME)
+    settled(page, lambda shown: shown["pen"] == PENS[0] and agrees(predict)(shown))
+    press(page, *[Keys.ARROW_RIGHT] * ((PEN - PENS[0]) // 2))
+    settled(page, lambda shown: shown["pen"] == PEN and agrees(predict)(shown))
 
 
+@pytest.mark.browser
 def test_everything_can_be_done_by_keyboard(page, predict):
     from selenium.webdriver.common.keys import Keys
 
@@ -439,7 +466,7 @@ def test_everything_can_be_done_by_keyboard(page, predict):
     press(page, Keys.BACKSPACE)
     settled(page, lambda new: same(new, shown[1:2]) and agrees(predict)(new))
     press(page, Keys.DELETE)
-    settled(page, lambda new: new["sentence"] == pad.INVITATION)
+    settled(page, lambda new: new["sentence"] == INVITATION)
     assert page.execute_script("return document.querySelectorAll('.jp-Cell').length") == cells
     assert page.execute_script("return document.querySelectorAll('.jp-MarkdownCell').length") == 0
 
@@ -454,6 +481,7 @@ def same(shown, others) -> bool:
     return any(plain(shown["strokes"]) == plain(other["strokes"]) for other in others)
 
 
+@pytest.mark.browser
 def test_strokes_keep_their_place_when_the_page_is_zoomed(page, predict):
     clear(page)
     page.execute_script("document.body.style.zoom = 1.25")
@@ -467,6 +495,53 @@ def test_strokes_keep_their_place_when_the_page_is_zoomed(page, predict):
         page.execute_script("document.body.style.zoom = 1")
 
 
+GROUNDS = {"light": ["#ffffff"], "dark": ["#111111", "#1e1e1e", "#383838"]}  # Lab, VS Code, Colab
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", GROUNDS)
+def test_bars_and_focus_stand_out_from_the_ground_of_each_theme(page, predict, theme):
+    """The winner is the palette's in light themes; in dark ones the two colours swap."""
+    click(page, ".mnist-pad-examples button")
+    settled(page, agrees(predict))
+    look = """
+        const [body, ground] = [document.body, arguments[0]];
+        body.dataset.jpThemeLight = String(ground === "#ffffff");
+        body.style.setProperty("--jp-layout-color0", ground);
+        const style = (name) => getComputedStyle(document.querySelector(".mnist-pad" + name));
+        const bar = (row) => style(` ${row} .mnist-pad-track > span`);
+        const bars = [bar("li.best"), bar("li:not(.best)")];
+        const found = [...bars.map((bar) => bar.backgroundColor), bars[1].boxShadow,
+            style(" li.best").fontWeight, style("").getPropertyValue("--focus"),
+            style("").backgroundColor];
+        body.style.removeProperty("--jp-layout-color0");
+        body.dataset.jpThemeLight = "true";
+        return found"""
+    for ground in GROUNDS[theme]:
+        best, others, edge, weight, focus, shown = page.execute_script(look, ground)
+        assert rgb(shown) == rgb(ground) and weight == "700"
+        named = [rgb(palette.WINNER), rgb(palette.OTHERS)]
+        assert [rgb(best), rgb(others)] == (named if theme == "light" else named[::-1])
+        for colour in (best, edge, focus):  # the nine others have an edge in the winner's colour
+            assert contrast(rgb(colour), rgb(ground)) >= 3, (colour, ground)
+
+
+def rgb(colour) -> list[int]:
+    """Return red, green and blue of a colour as CSS writes it; what stands around it is ignored."""
+    if "rgb" in colour:
+        return [int(value) for value in re.search(r"rgb\((.*?)\)", colour)[1].split(",")]
+    return list(bytes.fromhex(colour.strip().lstrip("#")))
+
+
+def contrast(colour, ground) -> float:
+    """Return the contrast of two colours by WCAG 2, from 1 to 21."""
+    values = np.array([colour, ground]) / 255
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    low, high = sorted(linear @ [0.2126, 0.7152, 0.0722])
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.browser
 def test_python_can_be_slow_and_fail_and_set_strokes(page, predict, tmp_path):
     """While predict takes its time one message waits, not one a movement."""
     clear(page)

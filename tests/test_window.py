@@ -24,8 +24,13 @@ for program in ("Xvfb", "xdotool"):
 import nearest  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from mnist_edu import ink, synthetic  # noqa: E402
-from mnist_edu import window as drawing  # noqa: E402
+from mnist_edu import ink, palette, synthetic  # noqa: E402
+from mnist_edu.errors import AskedWrongly, WentWrong  # noqa: E402
+from mnist_edu.pads import answer as answering  # noqa: E402
+from mnist_edu.pads import window as drawing  # noqa: E402
+from mnist_edu.pads.answer import PEN, PENS, SIDE  # noqa: E402
+
+pytestmark = pytest.mark.browser  # it needs a screen
 
 PATIENCE = 30  # seconds that a loaded machine may take for what takes a tenth of one
 
@@ -54,11 +59,10 @@ def shared(screen):
     os.environ["DISPLAY"] = screen
     root = tkinter.Tk()
     root.geometry("900x550+20+20")
-    opened = drawing.build(root, nearest.make)
+    opened = drawing.Window(root, nearest.make)
     wait(opened, lambda: opened.ready)
     yield opened
-    if opened.network.pipe is not None:
-        drawing.close(opened)
+    opened.close()
     os.environ.pop("DISPLAY")
     if before:
         os.environ["DISPLAY"] = before
@@ -66,10 +70,10 @@ def shared(screen):
 
 @pytest.fixture
 def window(shared):
-    drawing.clear(shared)
+    shared.clear()
     shared.earlier.clear()
     shared.hands.clear()
-    shared.pen.set(drawing.PEN)
+    shared.pen.set(PEN)
     shared.root.focus_force()
     shared.paper.focus_set()
     settle(shared)
@@ -89,7 +93,7 @@ def settle(window):
     """Let the window work until everything that was drawn has been read."""
     for _ in range(3):
         window.root.update()
-        wait(window, lambda: not (window.network.stale or window.network.busy))
+        wait(window, lambda: not (window.stale or window.busy))
 
 
 def xdotool(*words):
@@ -136,7 +140,7 @@ def shown(window):
     texts = [panel.itemcget(item, "text") for item in panel.find_all() if kind(panel, item, "text")]
     boxes = [item for item in panel.find_all() if kind(panel, item, "rectangle")]
     colours = {panel.itemcget(item, "fill"): panel.coords(item) for item in boxes}
-    rail, best = colours[drawing.RAIL], colours.get(drawing.BLUE, [0, 0, 0, 0])
+    rail, best = colours[palette.RAIL], colours.get(palette.WINNER, [0, 0, 0, 0])
     return texts, (best[2] - best[0]) / (rail[2] - rail[0])
 
 
@@ -147,10 +151,9 @@ def kind(panel, item, name):
 PREDICT = nearest.make()
 
 
-def by_hand(strokes, side, pen=drawing.PEN):
+def by_hand(strokes, pen=PEN):
     """Return the image and the probabilities that belong to strokes, without any window."""
-    points = [np.asarray(stroke) / side * 280 for stroke in strokes]
-    image = ink.to_mnist(ink.draw_strokes(points, 280, pen * 280))
+    image = ink.to_mnist(ink.draw_strokes(strokes, 280, pen))
     return image, PREDICT(image)
 
 
@@ -159,20 +162,52 @@ def by_hand(strokes, side, pen=drawing.PEN):
 
 @pytest.mark.parametrize("digit", range(10))
 def test_digit_written_with_the_pointer_is_read_as_its_strokes_are(window, digit):
-    strokes = [stroke[::3] for stroke in synthetic.example_strokes(digit, seed=1, size=1000)]
-    write(window, strokes, 1000)
+    strokes = [stroke[::3] for stroke in synthetic.example_strokes(digit, seed=1)]
+    write(window, strokes, SIDE)
     for drawn, wanted in zip(window.page.strokes, strokes, strict=True):
-        assert np.abs(np.array(drawn) - wanted / 1000).max() < 0.005
-    image, expected = by_hand(window.page.strokes, 1)
-    assert (window.seen == image).all()
-    assert window.probabilities == pytest.approx(expected)
-    best = int(np.argmax(window.probabilities))
+        assert np.abs(np.array(drawn) - wanted).max() < 1.4
+    image, expected = by_hand(window.page.strokes)
+    assert (window.answer.image == image).all()
+    assert window.answer.probabilities == pytest.approx(expected)
+    best = int(np.argmax(window.answer.probabilities))
     texts, longest = shown(window)
-    doubt = "" if window.probabilities[best] >= 0.5 else "?"
-    percent = f"{100 * window.probabilities[best]:.0f} %"
-    assert texts[1:3] == [f"{best}{doubt}", percent]
-    assert longest == pytest.approx(window.probabilities[best], abs=0.01)
+    doubt = "" if window.answer.probabilities[best] >= answering.SURE else "?"
+    percent = answering.percent(window.answer.probabilities[best])
+    assert texts[1:3] == [f"{best}{doubt}", percent] and percent in texts[3:]
+    assert longest == pytest.approx(window.answer.probabilities[best], abs=0.01)
     assert window.root.title() == f"{best}{doubt}, {percent} – mnist_edu"
+
+
+def test_best_digit_alone_is_bold_and_in_the_winners_colour(window):
+    press(window, "8")
+    panel, best = window.panel, str(window.answer.best)
+    texts = [item for item in panel.find_all() if kind(panel, item, "text")]
+    bold = [panel.itemcget(i, "text") for i in texts if "bold" in panel.itemcget(i, "font")]
+    assert bold == [window.answer.short, best, window.answer.sure]
+    bars = [item for item in panel.find_all() if kind(panel, item, "rectangle")]
+    fills = [panel.itemcget(bar, "fill") for bar in bars]
+    assert fills.count(palette.WINNER) == 1
+    assert set(fills) == {palette.RAIL, palette.WINNER, palette.OTHERS}
+    edges = {
+        panel.itemcget(i, "outline") for i in bars if panel.itemcget(i, "fill") != palette.RAIL
+    }
+    assert edges == {palette.WINNER}  # the others alone are pale on a light ground
+
+
+@pytest.mark.parametrize("size", ["900x550", "420x760", "345x460"])
+def test_no_percentage_lies_upon_its_bar(window, size):
+    values = np.full(10, 0.004 / 9)
+    values[3] = 0.996  # "> 99 %", the longest
+    panel = window.panel
+    window.root.geometry(size)
+    settle(window)
+    window.answer = answering.Answer(None, values)
+    window._paint()
+    texts = [item for item in panel.find_all() if kind(panel, item, "text")]
+    texts = [item for item in texts if panel.itemcget(item, "anchor") == "e"]
+    bars = [item for item in panel.find_all() if kind(panel, item, "rectangle")]
+    assert "> 99 %" in {panel.itemcget(text, "text") for text in texts} and len(texts) == 10
+    assert min(panel.bbox(item)[0] for item in texts) >= max(panel.bbox(bar)[2] for bar in bars)
 
 
 def test_bars_change_while_the_pen_is_down(window):
@@ -180,10 +215,10 @@ def test_bars_change_while_the_pen_is_down(window):
     xdotool("mousemove", left + 100, top + 100, "mousedown", 1)
     try:
         for x, y in ((300, 100), (200, 350)):
-            before = window.seen
+            before = window.answer.image
             xdotool("mousemove", left + x, top + y)
-            wait(window, lambda before=before: window.seen is not before)
-            assert window.probabilities is not None
+            wait(window, lambda before=before: window.answer.image is not before)
+            assert window.answer.probabilities is not None
     finally:
         xdotool("mouseup", 1)
 
@@ -191,7 +226,7 @@ def test_bars_change_while_the_pen_is_down(window):
 def test_empty_paper_invites(window):
     texts = [window.paper.itemcget(item, "text") for item in window.paper.find_all()]
     assert drawing.INVITE in texts
-    assert window.probabilities is None and shown(window)[1] == 0
+    assert window.answer.probabilities is None and shown(window)[1] == 0
     assert window.root.title() == "mnist_edu"
     press(window, "7")
     assert not any(kind(window.paper, item, "text") for item in window.paper.find_all())
@@ -200,7 +235,7 @@ def test_empty_paper_invites(window):
 def test_single_point_is_ink_and_asks_for_a_digit_or_reads_one(window):
     write(window, [[(0.5, 0.5)]])
     assert len(window.page.strokes) == 1
-    assert window.note or window.probabilities is not None
+    assert window.answer.fault or window.answer.probabilities is not None
 
 
 # --- Keys and buttons ----------------------------------------------------------------------------
@@ -210,10 +245,10 @@ def test_key_writes_an_example_and_again_another_hand(window):
     seen = []
     for turn in range(2):
         press(window, "4")
-        image, expected = by_hand(synthetic.example_strokes(4, turn, 1000), 1000)
-        assert np.abs(window.seen.astype(int) - image).max() <= 1
-        assert window.probabilities == pytest.approx(expected, abs=1e-3)
-        seen.append(window.seen)
+        image, expected = by_hand(synthetic.example_strokes(4, turn))
+        assert (window.answer.image == image).all()
+        assert window.answer.probabilities == pytest.approx(expected)
+        seen.append(window.answer.image)
     assert (seen[0] != seen[1]).any()
 
 
@@ -221,9 +256,9 @@ def test_undo_goes_back_step_by_step_over_clearing_too(window):
     write(window, [[(0.2, 0.2), (0.8, 0.2)], [(0.8, 0.2), (0.4, 0.8)]])
     pages = [window.page]
     press(window, "c")
-    assert window.page.is_empty() and window.probabilities is None
+    assert window.page.is_empty() and window.answer.probabilities is None
     press(window, "u")
-    assert window.page is pages[0] and window.probabilities is not None
+    assert window.page is pages[0] and window.answer.probabilities is not None
     press(window, "ctrl+z")
     assert len(window.page.strokes) == 1
     press(window, "BackSpace", "u", "u")
@@ -236,13 +271,24 @@ def test_pen_gets_wider_and_narrower_by_key_within_bounds(window):
     for keys in (["minus"] * 3, ["plus"] * 6):
         press(window, *keys)
         line = window.paper.find_all()[0]
-        widths.append(float(window.paper.itemcget(line, "width")) / window.paper.winfo_width())
-    assert widths == pytest.approx([drawing.PEN / 1.2**3, drawing.PEN * 1.2**3], rel=0.02)
-    image, expected = by_hand(window.page.strokes, 1, window.pen.get())
-    assert (window.seen == image).all() and window.probabilities == pytest.approx(expected)
-    assert (image != by_hand(window.page.strokes, 1)[0]).any()
+        widths.append(
+            float(window.paper.itemcget(line, "width")) / window.paper.winfo_width() * SIDE
+        )
+    assert widths == pytest.approx([PEN / 1.2**3, PEN * 1.2**3], rel=0.02)
+    image, expected = by_hand(window.page.strokes, window.pen.get())
+    assert (window.answer.image == image).all() and window.answer.probabilities == pytest.approx(
+        expected
+    )
+    assert (image != by_hand(window.page.strokes)[0]).any()
     press(window, *["plus"] * 12)
-    assert window.pen.get() == drawing.PENS[1]
+    assert window.pen.get() == PENS[1]
+    press(window, *["minus"] * 15)
+    assert window.pen.get() == PENS[0]
+
+
+def test_slider_has_the_range_of_all_pads(window):
+    [scale] = [part for part in window.pens.winfo_children() if part.winfo_class() == "TScale"]
+    assert (scale.cget("from"), scale.cget("to")) == PENS and window.pen.get() == PEN
 
 
 def test_every_control_is_reached_by_tab_and_works_by_key(window):
@@ -268,15 +314,15 @@ def test_picture_file_is_shown_and_read(window, tmp_path, monkeypatch):
     Image.fromarray(bitmap).save(tmp_path / "three.png")
     monkeypatch.setattr("tkinter.filedialog.askopenfilename", lambda **how: tmp_path / "three.png")
     press(window, "o")
-    wait(window, lambda: window.probabilities is not None)
+    wait(window, lambda: window.answer.probabilities is not None)
     image = ink.to_mnist(ink.read_image(tmp_path / "three.png"))
-    assert (window.seen == image).all()
-    assert window.probabilities == pytest.approx(PREDICT(image))
+    assert (window.answer.image == image).all()
+    assert window.answer.probabilities == pytest.approx(PREDICT(image))
     assert window.paper.type(window.paper.find_all()[0]) == "image"
     write(window, [[(0.3, 0.3), (0.6, 0.6)]])
     assert window.page.picture is None and len(window.page.strokes) == 1
     press(window, "u")
-    assert (window.seen == image).all()
+    assert (window.answer.image == image).all()
 
 
 @pytest.mark.parametrize("content", [None, b"no picture", b""])
@@ -286,7 +332,7 @@ def test_file_that_is_no_picture_gets_a_sentence_and_changes_nothing(window, tmp
     path = tmp_path / "mine.png"
     if content is not None:
         path.write_bytes(content)
-    drawing.load_picture(window, str(path))
+    window.load_picture(str(path))
     settle(window)
     said = window.status.cget("text")
     assert said.startswith("mine.png was not opened: ") and len(said) < 300
@@ -299,7 +345,7 @@ def test_file_that_is_no_picture_gets_a_sentence_and_changes_nothing(window, tmp
 @pytest.mark.parametrize("size", ["900x550", "420x760", "345x460", "1200x800", "1000x460"])
 def test_everything_stays_inside_at_any_size(window, size):
     press(window, "8")
-    before = window.probabilities
+    before = window.answer.probabilities
     window.root.geometry(size)
     width, height = map(int, size.split("x"))
     wait(window, lambda: (window.root.winfo_width(), window.root.winfo_height()) == (width, height))
@@ -316,7 +362,7 @@ def test_everything_stays_inside_at_any_size(window, size):
     assert left >= -3 and top >= -3
     assert right <= panel.winfo_width() + 3 and bottom <= panel.winfo_height() + 3
     assert window.status.winfo_reqheight() <= window.status.winfo_height()
-    assert (window.probabilities == before).all()  # a drawing keeps its shape
+    assert (window.answer.probabilities == before).all()  # a drawing keeps its shape
 
 
 # --- Opening and closing -------------------------------------------------------------------------
@@ -330,20 +376,38 @@ def test_network_that_does_not_come_says_why_and_one_can_write_still(shared, mak
     import tkinter
 
     root = tkinter.Tk()
-    other = drawing.build(root, make)
+    other = drawing.Window(root, make)
     try:
         wait(other, lambda: other.fault)
-        assert sentence in other.fault and sentence in other.status.cget("text")
+        assert sentence in str(other.fault) and sentence in other.status.cget("text")
         assert sentence in " ".join(
             other.panel.itemcget(item, "text")
             for item in other.panel.find_all()
             if kind(other.panel, item, "text")
         )
-        drawing.example(other, 3)
+        other.example(3)
         root.update()
         assert other.paper.type(other.paper.find_all()[0]) == "line"
     finally:
-        drawing.close(other)
+        other.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "error"), [(nearest.fail, AskedWrongly), (nearest.die, WentWrong)]
+)
+def test_command_raises_what_went_wrong_once_the_window_is_closed(shared, monkeypatch, make, error):
+    failed = drawing.Window._failed
+
+    def end_after(window, fault):
+        failed(window, fault)
+        window.root.after(1, window.root.quit)
+
+    monkeypatch.setattr(drawing.Window, "_failed", end_after)
+    monkeypatch.setattr(drawing, "NEEDS", {})
+    monkeypatch.setattr(drawing.reader, "check", lambda file: None)
+    monkeypatch.setattr(drawing.reader, "reader", make)
+    with pytest.raises(error, match="own.keras is refused|process has ended"):
+        drawing.draw("own.keras")
 
 
 @pytest.mark.parametrize("key", ["Escape", "ctrl+w"])

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_edu import ink, plots, synthetic
+from mnist_edu import ink, palette, plots, synthetic
+from mnist_edu.errors import needs
+from mnist_edu.pads.answer import PEN, PENS, SIDE, percent, read
 
-try:
-    import anywidget
-    import traitlets
-except ImportError as error:
-    raise ImportError(f'the drawing pad needs {error.name}: pip install "mnist_edu[ink]"') from None
+anywidget, traitlets = needs("anywidget", "ink"), needs("traitlets", "ink")
 
-SIDE = 280  # of the pad; points run from 0 to 280, x to the right and y down
-PEN = 20  # width of the pen, on the same scale
-INVITATION = "Draw a digit from 0 to 9, or press a digit key for an example."
-SURE = 0.8  # below this probability the second guess is named too
+COLOURS = f""".mnist-pad {{
+  --winner: {palette.WINNER}; --others: {palette.OTHERS}; --focus: {palette.ORANGE};
+  --plain-text: {palette.TEXT}; --plain-paper: {palette.PAPER};
+}}
+"""
+WHERE = " (predict(pad.image) in a cell shows where)"
 
 
 def drawing_pad(predict: Callable[[np.ndarray], np.ndarray], strokes: list | None = None) -> "Pad":
@@ -58,10 +58,13 @@ class Pad(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_name("pad.js")
-    _css = Path(__file__).with_name("pad.css")
+    _css = COLOURS + Path(__file__).with_name("pad.css").read_text("utf-8")
+    # To the page, once: the side of the pad, and the thinnest and the thickest pen.
+    measures = traitlets.Dict({"side": SIDE, "pens": PENS}, read_only=True).tag(sync=True)
     # From the page, and to it where Python draws: id, strokes, pen, example [digit, hand] or None.
     drawing = traitlets.Dict().tag(sync=True, echo_update=False)
-    # To the page: id of the drawing, sentence, image (784 numbers) and probabilities, or empty.
+    # To the page: id of the drawing, and all that is shown: sentence, digit (a text), best (it as
+    # a number or None), image (784 numbers), probabilities and percents; empty where nothing is.
     answer = traitlets.Dict().tag(sync=True)
 
     def __init__(self, predict: Callable[[np.ndarray], np.ndarray], strokes: list | None = None):
@@ -91,13 +94,18 @@ class Pad(anywidget.AnyWidget):
                 points = [s.tolist() for s in synthetic.example_strokes(*drawing["example"])]
                 self.drawing = drawing | {"strokes": points, "example": None}  # comes back here
                 return
-            read = _read(self.predict, drawing["strokes"], drawing["pen"])
-            self.image, self.probabilities, sentence = read
+            answer = read(self.predict, drawing["strokes"], drawing["pen"])
+            self.image, self.probabilities = answer.image, answer.probabilities
+            numbers = [] if self.probabilities is None else self.probabilities.tolist()
+            where = WHERE if answer.fault and answer.image is not None else ""
             self.answer = {
                 "id": drawing["id"],
-                "sentence": sentence,
+                "sentence": answer.sentence + where,
+                "digit": answer.short,
+                "best": answer.best,
                 "image": [] if self.image is None else self.image.ravel().tolist(),
-                "probabilities": [] if read[1] is None else self.probabilities.tolist(),
+                "probabilities": numbers,
+                "percents": list(map(percent, numbers)),
             }
 
     def __repr__(self) -> str:
@@ -106,52 +114,13 @@ class Pad(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         """Add what is shown where no Python runs: a web page, a viewer, a stored notebook."""
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        strokes, told = self.strokes, ""
+        strokes, told = self.drawing["strokes"], ""
         if not strokes:
             strokes, told = synthetic.example_strokes(7), "An example, drawn by the package. "
-        image, probabilities, sentence = _read(self.predict, strokes, self.drawing["pen"])
-        text = f"A drawing pad: run this cell to use it. {told}{sentence}"
-        if probabilities is not None:
-            png = plots.probabilities(probabilities, image=image).png()
+        answer = read(self.predict, strokes, self.drawing["pen"])
+        text = f"A drawing pad: run this cell to use it. {told}{answer.sentence}"
+        if answer.best is not None:
+            png = plots.probabilities(answer.probabilities, image=answer.image).png()
             data = data | {"image/png": base64.b64encode(png).decode("ascii")}
             metadata = metadata | {"image/png": {"alt": text}}
         return data | {"text/plain": text}, metadata
-
-
-def _read(predict: Callable, strokes: list, pen: float) -> tuple:
-    """Return image or None, probabilities or None, and a sentence; never an error."""
-    if not strokes:
-        return None, None, INVITATION
-    try:
-        image = ink.to_mnist(ink.draw_strokes(strokes, SIDE, pen))
-    except ValueError as error:
-        return None, None, f"Nothing to read: {error}."
-    try:
-        probabilities = _ten(predict(image))
-    except Exception as error:  # whatever a learner's function may raise
-        first = (str(error).splitlines() or [""])[0][:200]
-        told = f"predict failed with {type(error).__name__}: {first}"
-        return image, None, f"{told} (predict(pad.image) in a cell shows where)"
-    return image, probabilities, _sentence(probabilities)
-
-
-def _ten(values: object) -> np.ndarray:
-    """Return ten probabilities, float (10,), or say what is wrong with them."""
-    values = np.asarray(values, float)
-    if values.shape != (10,):
-        raise ValueError(f"it must return ten probabilities of shape (10,), not {values.shape}")
-    if not (values.min() >= 0 and values.max() <= 1):  # also where one is not a number
-        raise ValueError(f"probabilities lie in 0..1, not from {values.min()} to {values.max()}")
-    return values
-
-
-def _sentence(probabilities: np.ndarray) -> str:
-    second, best = np.argsort(probabilities, kind="stable")[-2:]
-    names = [f"{digit} ({_percent(probabilities[digit])})" for digit in (best, second)]
-    if probabilities[best] < SURE:
-        return f"The network is not sure: {names[0]}, or {names[1]}."
-    return f"The network reads {names[0]}."
-
-
-def _percent(value: float) -> str:
-    return "over 99 %" if 0.995 <= value < 1 else f"{100 * value:.0f} %"

@@ -1,7 +1,8 @@
 // The page of the drawing pad. It draws strokes as SVG, which is sharp on any display and at any
-// zoom, sends them to Python (see pad.py), and shows the answers.
+// zoom, sends them to Python (see pad.py), and shows the answers. What stands in them, down to the
+// percent sign, is made in Python, and so are the measures: side is that of the pad in its own
+// coordinates, whatever its size on the screen.
 
-const SIDE = 280; // the pad's own coordinates, whatever its size on the screen
 const LATE = 2000; // milliseconds without an answer until the pad says so
 const LOST = 5000; // ... until an answer is no longer waited for
 const WAITING =
@@ -9,17 +10,17 @@ const WAITING =
 const KEYS =
   "Drawing area. A digit key draws an example, Backspace takes the last step back, Delete clears.";
 
-const PAGE = `
+const page = (side, [thinnest, thickest]) => `
   <div class="mnist-pad-left">
     <div class="mnist-pad-area" tabindex="0" role="application" aria-label="${KEYS}">
-      <svg viewBox="0 0 ${SIDE} ${SIDE}" aria-hidden="true"></svg>
+      <svg viewBox="0 0 ${side} ${side}" aria-hidden="true"></svg>
       <div class="mnist-pad-hint" aria-hidden="true">Draw a digit here</div>
     </div>
     <div class="mnist-pad-row">
       <button type="button" class="mnist-pad-undo" title="Backspace">Undo</button>
       <button type="button" class="mnist-pad-clear" title="Delete">Clear</button>
-      <label>Pen <input type="range" class="mnist-pad-pen" min="6" max="40" step="2"
-        aria-label="Pen width"></label>
+      <label>Pen <input type="range" class="mnist-pad-pen" min="${thinnest}" max="${thickest}"
+        step="2" aria-label="Pen width"></label>
     </div>
     <div class="mnist-pad-row mnist-pad-examples" role="group" aria-label="Examples">
       <span>Examples</span>
@@ -40,7 +41,8 @@ const PAGE = `
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "mnist-pad";
-  root.innerHTML = PAGE;
+  const { side, pens } = model.get("measures");
+  root.innerHTML = page(side, pens);
   el.appendChild(root);
   const find = (name) => root.querySelector(`.mnist-pad-${name}`);
   const [area, slider, status] = ["area", "pen", "sentence"].map(find);
@@ -117,13 +119,14 @@ function render({ model, el }) {
 
   // --- Pointer: mouse, touch or pen ----------------------------------------------------------
 
+  const place = (share) => Math.round(10 * side * Math.min(1, Math.max(0, share))) / 10;
+
   function add(event) {
     const box = area.querySelector("svg").getBoundingClientRect();
     const stroke = strokes[strokes.length - 1];
     const moves = event.getCoalescedEvents?.() ?? [];
     for (const { clientX, clientY } of moves.length ? moves : [event]) {
-      const x = place((clientX - box.left) / box.width);
-      const y = place((clientY - box.top) / box.height);
+      const [x, y] = [(clientX - box.left) / box.width, (clientY - box.top) / box.height].map(place);
       const [lastX, lastY] = stroke[stroke.length - 1] ?? [-9, -9];
       if (Math.hypot(x - lastX, y - lastY) >= 1) stroke.push([x, y]);
     }
@@ -207,10 +210,6 @@ function render({ model, el }) {
   };
 }
 
-function place(share) {
-  return Math.round(10 * SIDE * Math.min(1, Math.max(0, share))) / 10;
-}
-
 function draw(area, strokes, pen) {
   const svg = area.querySelector("svg");
   const lines = strokes.map((stroke) => {
@@ -223,16 +222,13 @@ function draw(area, strokes, pen) {
   area.querySelector(".mnist-pad-hint").hidden = strokes.length > 0;
 }
 
-function showAnswer(root, { sentence, image, probabilities }) {
-  const most = Math.max(...probabilities);
-  const best = probabilities.indexOf(most);
+function showAnswer(root, { sentence, digit, best, image, probabilities, percents }) {
   root.querySelector(".mnist-pad-sentence").textContent = sentence;
-  root.querySelector(".mnist-pad-digit").textContent = best < 0 ? "" : best;
-  root.querySelectorAll("li").forEach((row, digit) => {
-    const value = probabilities[digit] ?? 0;
-    row.classList.toggle("best", digit === best);
-    row.querySelector(".mnist-pad-track > span").style.width = `${100 * value}%`;
-    row.lastElementChild.textContent = probabilities.length ? percent(value) : "";
+  root.querySelector(".mnist-pad-digit").textContent = digit;
+  root.querySelectorAll("li").forEach((row, place) => {
+    row.classList.toggle("best", place === best);
+    row.querySelector(".mnist-pad-track > span").style.width = `${100 * (probabilities[place] ?? 0)}%`;
+    row.lastElementChild.textContent = percents[place] ?? "";
   });
   const pixels = new ImageData(28, 28);
   for (let place = 0; place < 28 * 28; place += 1) {
@@ -240,10 +236,6 @@ function showAnswer(root, { sentence, image, probabilities }) {
     pixels.data[4 * place + 3] = 255;
   }
   root.querySelector("canvas").getContext("2d").putImageData(pixels, 0, 0);
-}
-
-function percent(value) {
-  return value >= 0.995 && value < 1 ? "> 99 %" : `${Math.round(100 * value)} %`;
 }
 
 export default { render };
