@@ -327,7 +327,7 @@ def _predict(model, about: str):
 
     if not np.isfinite(predict(np.zeros((28, 28), np.uint8))).all():
         raise ValueError("what it gives is not a number (NaN)")
-    predict.about = about
+    predict.about = about  # type: ignore[attr-defined]
     return predict
 
 
