@@ -39,7 +39,7 @@ def scaled(images) -> np.ndarray:
 
 
 def trained(digits: data.Dataset):
-    """Train the small network of notebook 05 for four epochs: about two minutes on two cores."""
+    """Train the small network of notebook 06 for four epochs: about two minutes on two cores."""
     import keras
     from keras import layers
 

@@ -1,7 +1,7 @@
-"""The race of notebook 09: seconds of training to 99.0 % on the MNIST test set.
+"""The race of notebook 11: seconds of training to 99.0 % on the MNIST test set.
 
 Two programs run in turn, seed after seed, each in a process of its own with the same number of
-threads: the one of notebook 09 (its cells are executed, so the lesson and the measurement are the
+threads: the one of notebook 11 (its cells are executed, so the lesson and the measurement are the
 same program), and the known record for this game, a network in PyTorch. Each is given 60,000
 images as uint8 arrays in memory, and reports two times: ``seconds`` from there to the trained
 weights, and ``steps``, the part of it that is left when building the network and tracing the

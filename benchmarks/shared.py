@@ -21,7 +21,7 @@ from mnist_edu import cache, data, series
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "mnist_edu" / "measured"
-LESSON = "09"  # the notebook whose cells are measured
+LESSON = "11"  # the notebook whose cells are measured
 RACE = ("network", "fit", "strided", "one-cycle", "orthogonal", "optimizers", "batches", "train")
 RACE += ("ladder", "failures")
 SUMMIT = (*RACE, "augment", "summit-network", "settle", "nine", "judge", "summit-recipes", "narrow")
@@ -30,7 +30,7 @@ SUMMIT = (*RACE, "augment", "summit-network", "settle", "nine", "judge", "summit
 
 
 def lesson(cell_ids: Sequence[str], threads: int | None = None) -> dict:
-    """Execute cells of notebook 09, and return their names; TensorFlow gets that many threads."""
+    """Execute cells of notebook 11, and return their names; TensorFlow gets that many threads."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)

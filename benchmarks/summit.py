@@ -1,4 +1,4 @@
-"""The summit of notebook 09: the most accurate small network within ten minutes of training.
+"""The summit of notebook 11: the most accurate small network within ten minutes of training.
 
 The cells of the notebook are executed, so the lesson and the measurement are the same program:
 five convolutions with batch normalisation and dropout, trained with Muon and one cycle on 60,000

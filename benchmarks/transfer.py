@@ -1,6 +1,6 @@
 """How well do embedded digits stand in for MNIST?
 
-The summit network of notebook 09, with two thirds of its filters, is trained on embedded digits
+The summit network of notebook 11, with two thirds of its filters, is trained on embedded digits
 alone, each of them seen once, and reads the MNIST test digits. Then the other way round: trained on
 MNIST, tested on embedded digits. ``seconds`` are those of drawing and training. Seeds that the file
 has are kept, so a long measurement can be made in parts. The test set reports, and nothing was
@@ -20,7 +20,7 @@ import shared
 from mnist_edu import data, synthetic
 
 BATCH = 128
-WIDTH = 2 / 3  # of the filters of notebook 09
+WIDTH = 2 / 3  # of the filters of notebook 11
 PART = 60_000  # digits drawn at a time
 BOTH = "both ways"
 
@@ -28,7 +28,7 @@ BOTH = "both ways"
 def changes(lesson: dict):
     """Return the function that changes a batch of images, uint8 (n, 28, 28), at random.
 
-    It turns, slants, stretches and moves them half as far as notebook 09, since drawn digits
+    It turns, slants, stretches and moves them half as far as notebook 11, since drawn digits
     differ in that already; then it blurs, changes the contrast and adds noise.
     """
     tf = lesson["tf"]
@@ -53,7 +53,7 @@ def changes(lesson: dict):
 
 
 def train(lesson: dict, images, labels, epochs: int, seed: int) -> tuple:
-    """Train as the summit of notebook 09 is trained; return network and seconds."""
+    """Train as the summit of notebook 11 is trained; return network and seconds."""
     recipe = lesson["narrow"](lesson["recipes"]["all"], WIDTH) | {"change": changes(lesson)}
     how = recipe | {"epochs": epochs, "seed": seed, "batch": BATCH}
     model, told = lesson["train"](images, labels, **how)

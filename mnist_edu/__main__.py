@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     run = commands.add_parser("run", help="run the series, or some notebooks of it")
-    run.add_argument("numbers", nargs="*", metavar="NN", help="such as 01 05; all unless given")
+    run.add_argument("numbers", nargs="*", metavar="NN", help="such as 01 06; all unless given")
     run.add_argument("--full", action="store_true", help="the full lessons, no quick settings")
     run.add_argument("--source", choices=["auto", *data.SOURCES], default="auto")
     run.add_argument("--jobs", type=int, default=2, help="notebooks at a time (2)")

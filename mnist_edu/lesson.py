@@ -206,7 +206,7 @@ def shift_rows(source: str, before: str) -> dict[str, list[float]]:
     Parameters
     ----------
     source : ``digits.source``
-    before : number of this notebook, such as ``"05"``
+    before : number of this notebook, such as ``"06"``
 
     Returns
     -------

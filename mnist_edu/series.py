@@ -22,7 +22,7 @@ from mnist_edu.errors import AskedWrongly, needs
 from mnist_edu.lesson import RESULTS_MIME
 from mnist_edu.show import html_table, text_table
 
-LONGEST_FIRST = ("05", "03", "07", "06")
+LONGEST_FIRST = ("06", "04", "08", "07")
 OK, FAILED = "ok", "failed"
 REASONS = {  # of errors that a notebook ends with
     "NameError": "an earlier cell no longer sets this name",
@@ -43,7 +43,7 @@ QUIET = "c = get_config()\nc.IPKernelApp.capture_fd_output = False\n"
 class Row:
     """What came out of a notebook: its results, and where its digits were from."""
 
-    notebook: str  # such as "05_cnn_dropout"
+    notebook: str  # such as "06_cnn_dropout"
     source: str = ""  # "MNIST", "embedded digits"
     results: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -159,7 +159,7 @@ def run(
 
     Parameters
     ----------
-    numbers : such as ``["01", "05"]``; all unless given
+    numbers : such as ``["01", "06"]``; all unless given
     full : the full lessons, without the quick settings
     source : as in :func:`mnist_edu.data.load`; "auto" is settled once, for all notebooks
     jobs : how many run at a time

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from prose import NOTEBOOKS, ROOT, Said
 
 from mnist_edu import series
-from mnist_edu.exercises.nb09 import stored
+from mnist_edu.exercises.nb11 import stored
 from mnist_edu.stored import results_of
 
 outputs_of = series.outputs
@@ -64,7 +64,7 @@ def bands(notebook: str, kind: str) -> dict[str, list[float]]:
 
 
 def split(here: str, name: str) -> tuple[str, str]:
-    """Return notebook and name of ``05.test``, or of ``test`` in the notebook that asks."""
+    """Return notebook and name of ``06.test``, or of ``test`` in the notebook that asks."""
     notebook, _, rest = name.partition(".")
     return (notebook, rest) if notebook in NOTEBOOKS else (here, name)
 

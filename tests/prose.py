@@ -99,7 +99,9 @@ NUMBER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 REFERENCE = re.compile(
-    r"\b(?:notebook|exercise|lines?) \d+(?: to \d+)?|(?<![.\d])0\d\b(?!\.)", re.I
+    r"\b(?:notebook|exercise|lines?) \d+(?: to \d+)?"
+    r"|(?<![.\d])0\d\b(?!\.)|(?<=\[)1[0-2](?=\]| [A-Z])",  # 06, [11](11_...), [12 Scaling out]
+    re.I,
 )
 RUNNING = re.compile(r"The cells run in [^.]*|\| \d+ min \| \d+ min \|")  # see test_report.py
 UNITS = """epoch pass passe seed minute second error layer convolution filter unit weight parameter

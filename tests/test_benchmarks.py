@@ -89,7 +89,7 @@ def test_a_benchmark_that_was_never_run_is_empty():
 
 def test_stored_race_is_won_and_stored_summit_is_reached():
     page = shared.stored("race")["race_summary"]
-    ours, record = page["notebook 09"], page["record"]
+    ours, record = page["notebook 11"], page["record"]
     assert ours["seeds"] == record["seeds"] == 20
     assert ours["accuracy"][0] >= 0.99 and ours["seconds"][0] <= record["seconds"][0] / 2
     climbed = shared.stored("summit")["whole_summary"]["all"]
@@ -134,7 +134,7 @@ def test_race_asks_each_program_in_its_own_process(chosen, monkeypatch):
     race.measure(chosen)
     assert started == [("lesson", sys.executable, 1), ("record", "other/python", 1)]
     assert asked == [{"seed": 0, "warm": True}, {"seed": 1}] * 2
-    assert list(shared.read(chosen.out)["race_summary"]) == ["notebook 09", "record"]
+    assert list(shared.read(chosen.out)["race_summary"]) == ["notebook 11", "record"]
 
 
 # --- Costs ---------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ import pytest
 from cells import NOTEBOOKS, exercise_numbers, said_by
 
 from mnist_edu.errors import Missing
-from mnist_edu.exercises import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10
+from mnist_edu.exercises import nb00, nb01, nb02, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12
 from mnist_edu.synthetic import make_digits
 
 MODULES = {
     module.__name__[-2:]: module
-    for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10)
+    for module in (nb00, nb01, nb02, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12)
 }
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
 
@@ -238,229 +238,229 @@ MISTAKES = [
     (nb02.momentum_step, lambda w, v, g, r, m: (w + v - r * g, v - r * g), "by the momentum"),
     (nb02.momentum_step, lambda w, v, g, r, m: w + m * v - r * g, "two numbers"),
     (nb02.momentum_step, lambda w, v, g, r, m: (0.25, -0.75), "all five"),
-    (nb03.count_weights, lambda s: sum(a * b for a, b in zip(s, s[1:], strict=False)), "bias"),
-    (nb03.count_weights, lambda s: s[0] * s[1] + s[1], "first layer alone"),
-    (nb03.count_weights, lambda s: int(np.prod(s)), "Multiply neighbours"),
-    (nb03.count_weights, lambda s: 101770, "three layers of 128"),
-    (nb03.best_epoch, lambda v: int(np.argmin(v)), "from 0"),
-    (nb03.best_epoch, min, "lowest loss"),
-    (nb03.best_epoch, lambda v: int(np.argmax(v)) + 1, "highest"),
-    (nb03.best_epoch, len, "last epoch"),
-    (nb03.best_epoch, lambda v: 3, "should give 4"),
-    (nb03.clearly_better, lambda a, b: min(a) > max(b), "other way round"),
-    (nb03.clearly_better, lambda a, b: np.mean(b) > np.mean(a), "means or best runs"),
-    (nb03.clearly_better, lambda a, b: max(b) > max(a), "means or best runs"),
-    (nb03.clearly_better, lambda a, b: min(b) >= max(a), "draw"),
-    (nb03.clearly_better, lambda a, b: False, "clearly better"),
-    (nb04.one_place, -1, "flipped"),
-    (nb04.one_place, 0.75, "divided"),
-    (nb04.one_place, 4, "Rows come first"),
-    (nb04.one_place, 6, "sum of the window"),
-    (nb04.one_place, 7, "sign"),
-    (nb04.one_place, 2, "four products"),
-    (nb04.output_side, lambda w, k, s, p: (w - k + 2 * p) // s, "first place"),
-    (nb04.output_side, lambda w, k, s, p: (w - k + 2 * p + 1) // s, "after dividing"),
-    (nb04.output_side, lambda w, k, s, p: w - k + 2 * p + 1, "stride is left out"),
-    (nb04.output_side, lambda w, k, s, p: (w - k) // s + 1, "padding is left out"),
-    (nb04.output_side, lambda w, k, s, p: (w - k + p) // s + 1, "both sides"),
-    (nb04.output_side, lambda w, k, s, p: (w - k + 2 * p) / s + 1, "half place"),
-    (nb04.output_side, lambda w, k, s, p: -(-(w - k + 2 * p) // s) + 1, "dropped, not added"),
+    (nb04.count_weights, lambda s: sum(a * b for a, b in zip(s, s[1:], strict=False)), "bias"),
+    (nb04.count_weights, lambda s: s[0] * s[1] + s[1], "first layer alone"),
+    (nb04.count_weights, lambda s: int(np.prod(s)), "Multiply neighbours"),
+    (nb04.count_weights, lambda s: 101770, "three layers of 128"),
+    (nb04.best_epoch, lambda v: int(np.argmin(v)), "from 0"),
+    (nb04.best_epoch, min, "lowest loss"),
+    (nb04.best_epoch, lambda v: int(np.argmax(v)) + 1, "highest"),
+    (nb04.best_epoch, len, "last epoch"),
+    (nb04.best_epoch, lambda v: 3, "should give 4"),
+    (nb04.clearly_better, lambda a, b: min(a) > max(b), "other way round"),
+    (nb04.clearly_better, lambda a, b: np.mean(b) > np.mean(a), "means or best runs"),
+    (nb04.clearly_better, lambda a, b: max(b) > max(a), "means or best runs"),
+    (nb04.clearly_better, lambda a, b: min(b) >= max(a), "draw"),
+    (nb04.clearly_better, lambda a, b: False, "clearly better"),
+    (nb05.one_place, -1, "flipped"),
+    (nb05.one_place, 0.75, "divided"),
+    (nb05.one_place, 4, "Rows come first"),
+    (nb05.one_place, 6, "sum of the window"),
+    (nb05.one_place, 7, "sign"),
+    (nb05.one_place, 2, "four products"),
+    (nb05.output_side, lambda w, k, s, p: (w - k + 2 * p) // s, "first place"),
+    (nb05.output_side, lambda w, k, s, p: (w - k + 2 * p + 1) // s, "after dividing"),
+    (nb05.output_side, lambda w, k, s, p: w - k + 2 * p + 1, "stride is left out"),
+    (nb05.output_side, lambda w, k, s, p: (w - k) // s + 1, "padding is left out"),
+    (nb05.output_side, lambda w, k, s, p: (w - k + p) // s + 1, "both sides"),
+    (nb05.output_side, lambda w, k, s, p: (w - k + 2 * p) / s + 1, "half place"),
+    (nb05.output_side, lambda w, k, s, p: -(-(w - k + 2 * p) // s) + 1, "dropped, not added"),
     (
-        nb04.output_side,
+        nb05.output_side,
         lambda w, k, s, p: (w - k + 2 * p) // s + 1 if w == 28 else 0,
         "expected 24, 14, 4 and 3",
     ),
-    (nb04.mean_pool, lambda v, s: blocks(v, s).max((1, 3)), "largest"),
-    (nb04.mean_pool, lambda v, s: blocks(v, s).sum((1, 3)), "sum of each block"),
-    (nb04.mean_pool, lambda v, s: blocks(v, s).sum((1, 3)) / s, "side times side"),
-    (nb04.mean_pool, lambda v, s: v[::s, ::s], "one value of each block"),
-    (nb04.mean_pool, lambda v, s: blocks(v, 2).mean((1, 3)), "use the side"),
-    (nb04.mean_pool, lambda v, s: slid(v, np.ones((s, s))) / s**2, "shape"),
+    (nb05.mean_pool, lambda v, s: blocks(v, s).max((1, 3)), "largest"),
+    (nb05.mean_pool, lambda v, s: blocks(v, s).sum((1, 3)), "sum of each block"),
+    (nb05.mean_pool, lambda v, s: blocks(v, s).sum((1, 3)) / s, "side times side"),
+    (nb05.mean_pool, lambda v, s: v[::s, ::s], "one value of each block"),
+    (nb05.mean_pool, lambda v, s: blocks(v, 2).mean((1, 3)), "use the side"),
+    (nb05.mean_pool, lambda v, s: slid(v, np.ones((s, s))) / s**2, "shape"),
     (
-        nb04.mean_pool,
+        nb05.mean_pool,
         lambda v, s: blocks(v, 2).mean((1, 3)) if s == 2 else np.zeros((2, 3)),
         "column 6 is dropped",
     ),
-    (nb04.mean_pool, lambda v, s: blocks(v, s).mean((1, 3)) * np.eye(3, 4), "should be"),
-    (nb04.convolve, slid, "correlation"),
-    (nb04.convolve, lambda i, k: slid(i, k[::-1]), "columns too"),
-    (nb04.convolve, lambda i, k: slid(i, k[:, ::-1]), "rows too"),
-    (nb04.convolve, lambda i, k: slid(i, k[::-1, ::-1]) / k.size, "divided"),
-    (nb04.convolve, lambda i, k: slid(i[::-1, ::-1], k), "Flip the kernel"),
-    (nb04.convolve, lambda i, k: slid(np.pad(i, 1), k[::-1, ::-1]), "map of (3, 5)"),
-    (nb04.convolve, corner_right, "row 0, column 1"),
-    (nb05.convolution_weights, lambda s, m, f: s * s * m * f, "bias"),
-    (nb05.convolution_weights, lambda s, m, f: (s * s + 1) * f, "all 32 incoming maps"),
-    (nb05.convolution_weights, lambda s, m, f: s * s * m * f + 1, "one bias for each filter"),
-    (nb05.convolution_weights, lambda s, m, f: (s * m + 1) * f, "square"),
-    (nb05.convolution_weights, lambda s, m, f: 51264, "832"),
-    (nb05.side_after, lambda s, n: s // 2, "only once"),
-    (nb05.side_after, lambda s, n: s / 2**n, "half row"),
-    (nb05.side_after, lambda s, n: -(-s // 2**n), "dropped"),
-    (nb05.side_after, lambda s, n: {2: 7, 3: 3}.get(n, 1), "stays 28"),
-    (nb05.dropout, lambda v, k, r: v * k, "did not enlarge"),
-    (nb05.dropout, lambda v, k, r: v * k / r, "divided by the rate"),
-    (nb05.dropout, lambda v, k, r: v * k * (1 - r), "smaller"),
-    (nb05.dropout, lambda v, k, r: v * k * 2, "doubled"),
-    (nb05.dropout, lambda v, k, r: v * ~k / (1 - r), "kept what should be dropped"),
-    (nb05.dropout, lambda v, k, r: v / (1 - r), "dropped nothing"),
-    (nb05.dropout, lambda v, k, r: np.append([4.0], np.ones(7)), "expected"),
-    (nb06.dropout_rate, 0.8, "the part that stays"),
-    (nb06.dropout_rate, 1 / 0.8, "enlarged"),
-    (nb06.dropout_rate, 20, "percentage"),
-    (nb06.dropout_rate, 0.1, "Which part is dropped"),
-    (nb06.learned_values, lambda v: sum(sizes(v)), "all that the file holds"),
-    (nb06.learned_values, lambda v: sum(sizes(v, "/")), "no part of the network"),
-    (nb06.learned_values, lambda v: sum(sizes(v, "", "Adam")), "no weights"),
-    (nb06.learned_values, lambda v: sum(sizes([p for p in v if p[0][-5:] != "/Adam"])), "one half"),
-    (nb06.learned_values, lambda v: sum(sizes(v, "/", "Adam_1")), "two numbers for each weight"),
-    (nb06.learned_values, lambda v: sum(sizes(v, "weights", "Adam")), "biases are learned too"),
-    (nb06.learned_values, lambda v: len(sizes(v, "/", "Adam")), "how many numbers they hold"),
-    (nb06.learned_values, lambda v: sum(sum(s) for n, s in v if n[-1] == "s"), "Multiply them"),
-    (nb06.learned_values, lambda v: 15, "hold 56"),
-    (nb06.learned_values, lambda v: sum(sizes(v, "FC1", "Adam")), "hold 56"),
-    (nb06.channels_last, lambda k, r, c, m: k, "no number"),
-    (nb06.channels_last, lambda k, r, c, m: k.reshape(r, c, m, -1).reshape(k.shape), "no number"),
-    (nb06.channels_last, lambda k, r, c, m: moved(k, (m, r, c), (2, 1, 0, 3)), "on its side"),
-    (nb06.channels_last, lambda k, r, c, m: moved(k, (m, r, c), (0, 2, 1, 3)), "still come first"),
-    (nb06.channels_last, lambda k, r, c, m: moved(k, (r, c, m), (2, 0, 1, 3)), "the way back"),
-    (nb06.channels_last, lambda k, r, c, m: k.reshape(r, c, m, -1), "shape must stay"),
-    (nb06.channels_last, lambda k, r, c, m: np.zeros_like(k) + k[0], "row 1 is wrong"),
-    (nb06.cross_entropy, lambda z, y: per_image(naive(z), y).mean(), "logit of 1,000"),
-    (nb06.cross_entropy, lambda z, y: clipped(z, y).mean(), "costs 1,000"),
-    (nb06.cross_entropy, lambda z, y: log_sum(z, y).sum(), "summed over the images"),
-    (nb06.cross_entropy, lambda z, y: -log_sum(z, y).mean(), "sign"),
-    (nb06.cross_entropy, log_sum, "take the mean"),
-    (nb06.cross_entropy, lambda z, y: log_sum(z, y, 1000).mean(), "of each row"),
-    (nb06.cross_entropy, lambda z, y: log_sum(z, y, z.max()).mean(), "of each row"),
-    (nb06.cross_entropy, lambda z, y: log_sum(z, 0 * y).mean(), "subtract the logit"),
-    (nb06.cross_entropy, lambda z, y: -(z * y).sum(1).mean(), "logarithm of the sum"),
-    (nb06.cross_entropy, lambda z, y: 1.0, "expected"),
-    (nb07.bin_share, 0.04, "gap of the bin"),
-    (nb07.bin_share, 0.25 * (0.90 - 0.94), "no sign"),
-    (nb07.bin_share, 50 * 0.04, "Multiply by their share"),
-    (nb07.bin_share, 0.25 * 0.94, "confidence times share"),
-    (nb07.bin_share, 0.5, "something else"),
-    (nb07.worst_pair, pair_of, "diagonal"),
-    (nb07.worst_pair, lambda c: pair_of(no_diagonal(c).T), "swapped"),
-    (nb07.worst_pair, lambda c: no_diagonal(c).argmax(), "unravel_index"),
-    (nb07.worst_pair, lambda c: no_diagonal(c).max(), "how often"),
-    (nb07.worst_pair, zero_in_place, "copy"),
-    (nb07.worst_pair, lambda c: pair_of(np.tril(no_diagonal(c + c.T))), "each direction"),
-    (nb07.worst_pair, lambda c: pair_of(np.tril(no_diagonal(c))), "row 0, column 2"),
-    (nb07.worst_pair, lambda c: (1, 2), "(1, 0) stands 7 times"),
-    (nb07.worst_pair, lambda c: (1, 0), "should be (0, 2)"),
+    (nb05.mean_pool, lambda v, s: blocks(v, s).mean((1, 3)) * np.eye(3, 4), "should be"),
+    (nb05.convolve, slid, "correlation"),
+    (nb05.convolve, lambda i, k: slid(i, k[::-1]), "columns too"),
+    (nb05.convolve, lambda i, k: slid(i, k[:, ::-1]), "rows too"),
+    (nb05.convolve, lambda i, k: slid(i, k[::-1, ::-1]) / k.size, "divided"),
+    (nb05.convolve, lambda i, k: slid(i[::-1, ::-1], k), "Flip the kernel"),
+    (nb05.convolve, lambda i, k: slid(np.pad(i, 1), k[::-1, ::-1]), "map of (3, 5)"),
+    (nb05.convolve, corner_right, "row 0, column 1"),
+    (nb06.convolution_weights, lambda s, m, f: s * s * m * f, "bias"),
+    (nb06.convolution_weights, lambda s, m, f: (s * s + 1) * f, "all 32 incoming maps"),
+    (nb06.convolution_weights, lambda s, m, f: s * s * m * f + 1, "one bias for each filter"),
+    (nb06.convolution_weights, lambda s, m, f: (s * m + 1) * f, "square"),
+    (nb06.convolution_weights, lambda s, m, f: 51264, "832"),
+    (nb06.side_after, lambda s, n: s // 2, "only once"),
+    (nb06.side_after, lambda s, n: s / 2**n, "half row"),
+    (nb06.side_after, lambda s, n: -(-s // 2**n), "dropped"),
+    (nb06.side_after, lambda s, n: {2: 7, 3: 3}.get(n, 1), "stays 28"),
+    (nb06.dropout, lambda v, k, r: v * k, "did not enlarge"),
+    (nb06.dropout, lambda v, k, r: v * k / r, "divided by the rate"),
+    (nb06.dropout, lambda v, k, r: v * k * (1 - r), "smaller"),
+    (nb06.dropout, lambda v, k, r: v * k * 2, "doubled"),
+    (nb06.dropout, lambda v, k, r: v * ~k / (1 - r), "kept what should be dropped"),
+    (nb06.dropout, lambda v, k, r: v / (1 - r), "dropped nothing"),
+    (nb06.dropout, lambda v, k, r: np.append([4.0], np.ones(7)), "expected"),
+    (nb07.dropout_rate, 0.8, "the part that stays"),
+    (nb07.dropout_rate, 1 / 0.8, "enlarged"),
+    (nb07.dropout_rate, 20, "percentage"),
+    (nb07.dropout_rate, 0.1, "Which part is dropped"),
+    (nb07.learned_values, lambda v: sum(sizes(v)), "all that the file holds"),
+    (nb07.learned_values, lambda v: sum(sizes(v, "/")), "no part of the network"),
+    (nb07.learned_values, lambda v: sum(sizes(v, "", "Adam")), "no weights"),
+    (nb07.learned_values, lambda v: sum(sizes([p for p in v if p[0][-5:] != "/Adam"])), "one half"),
+    (nb07.learned_values, lambda v: sum(sizes(v, "/", "Adam_1")), "two numbers for each weight"),
+    (nb07.learned_values, lambda v: sum(sizes(v, "weights", "Adam")), "biases are learned too"),
+    (nb07.learned_values, lambda v: len(sizes(v, "/", "Adam")), "how many numbers they hold"),
+    (nb07.learned_values, lambda v: sum(sum(s) for n, s in v if n[-1] == "s"), "Multiply them"),
+    (nb07.learned_values, lambda v: 15, "hold 56"),
+    (nb07.learned_values, lambda v: sum(sizes(v, "FC1", "Adam")), "hold 56"),
+    (nb07.channels_last, lambda k, r, c, m: k, "no number"),
+    (nb07.channels_last, lambda k, r, c, m: k.reshape(r, c, m, -1).reshape(k.shape), "no number"),
+    (nb07.channels_last, lambda k, r, c, m: moved(k, (m, r, c), (2, 1, 0, 3)), "on its side"),
+    (nb07.channels_last, lambda k, r, c, m: moved(k, (m, r, c), (0, 2, 1, 3)), "still come first"),
+    (nb07.channels_last, lambda k, r, c, m: moved(k, (r, c, m), (2, 0, 1, 3)), "the way back"),
+    (nb07.channels_last, lambda k, r, c, m: k.reshape(r, c, m, -1), "shape must stay"),
+    (nb07.channels_last, lambda k, r, c, m: np.zeros_like(k) + k[0], "row 1 is wrong"),
+    (nb07.cross_entropy, lambda z, y: per_image(naive(z), y).mean(), "logit of 1,000"),
+    (nb07.cross_entropy, lambda z, y: clipped(z, y).mean(), "costs 1,000"),
+    (nb07.cross_entropy, lambda z, y: log_sum(z, y).sum(), "summed over the images"),
+    (nb07.cross_entropy, lambda z, y: -log_sum(z, y).mean(), "sign"),
+    (nb07.cross_entropy, log_sum, "take the mean"),
+    (nb07.cross_entropy, lambda z, y: log_sum(z, y, 1000).mean(), "of each row"),
+    (nb07.cross_entropy, lambda z, y: log_sum(z, y, z.max()).mean(), "of each row"),
+    (nb07.cross_entropy, lambda z, y: log_sum(z, 0 * y).mean(), "subtract the logit"),
+    (nb07.cross_entropy, lambda z, y: -(z * y).sum(1).mean(), "logarithm of the sum"),
+    (nb07.cross_entropy, lambda z, y: 1.0, "expected"),
+    (nb08.bin_share, 0.04, "gap of the bin"),
+    (nb08.bin_share, 0.25 * (0.90 - 0.94), "no sign"),
+    (nb08.bin_share, 50 * 0.04, "Multiply by their share"),
+    (nb08.bin_share, 0.25 * 0.94, "confidence times share"),
+    (nb08.bin_share, 0.5, "something else"),
+    (nb08.worst_pair, pair_of, "diagonal"),
+    (nb08.worst_pair, lambda c: pair_of(no_diagonal(c).T), "swapped"),
+    (nb08.worst_pair, lambda c: no_diagonal(c).argmax(), "unravel_index"),
+    (nb08.worst_pair, lambda c: no_diagonal(c).max(), "how often"),
+    (nb08.worst_pair, zero_in_place, "copy"),
+    (nb08.worst_pair, lambda c: pair_of(np.tril(no_diagonal(c + c.T))), "each direction"),
+    (nb08.worst_pair, lambda c: pair_of(np.tril(no_diagonal(c))), "row 0, column 2"),
+    (nb08.worst_pair, lambda c: (1, 2), "(1, 0) stands 7 times"),
+    (nb08.worst_pair, lambda c: (1, 0), "should be (0, 2)"),
     (
-        nb07.coverage_and_accuracy,
+        nb08.coverage_and_accuracy,
         lambda c, r, t: ((c >= t).mean(), (r & (c >= t)).mean()),
         "answered images, not by all",
     ),
-    (nb07.coverage_and_accuracy, lambda c, r, t: ((c >= t).mean(), r.mean()), "all images"),
-    (nb07.coverage_and_accuracy, lambda c, r, t: ((c > t).mean(), r[c > t].mean()), ">="),
-    (nb07.coverage_and_accuracy, lambda c, r, t: answered(c, r, t)[::-1], "swapped"),
-    (nb07.coverage_and_accuracy, lambda c, r, t: answered(-c, r, -t + 0.01), "does not answer"),
-    (nb07.coverage_and_accuracy, lambda c, r, t: ((c >= t).sum(), 2 / 3), "not a number of"),
-    (nb07.coverage_and_accuracy, lambda c, r, t: (3 / 8, 2 / 3), "at 0.5"),
-    (nb07.coverage_and_accuracy, lambda c, r, t: (3 / 8, 0.9), "at 0.9"),
-    (nb07.coverage_and_accuracy, lambda c, r, t: 3 / 8, "two numbers"),
-    (nb07.step_towards, lambda x, g, e: np.clip(x + e * np.sign(g), 0, 1), "walks away"),
-    (nb07.step_towards, lambda x, g, e: x - e * np.sign(g), "Clip"),
-    (nb07.step_towards, lambda x, g, e: np.clip(x - e * g, 0, 1), "not its size"),
-    (nb07.step_towards, lambda x, g, e: np.clip(x - np.sign(g), 0, 1), "Multiply by epsilon"),
-    (nb07.step_towards, lambda x, g, e: -e * np.sign(g), "change alone"),
-    (nb07.step_towards, step_in_place, "Make a new one"),
-    (nb07.step_towards, one_pixel_right, "expected"),
-    (nb09.work_of_a_stride, 28 * 28 * 25 * 16, "stride 1"),
-    (nb09.work_of_a_stride, 14 * 14 * 25, "one filter"),
-    (nb09.work_of_a_stride, 12 * 12 * 25 * 16, "valid"),
-    (nb09.work_of_a_stride, 416, "weights"),
-    (nb09.work_of_a_stride, 14 * 14 * 26 * 16, "biases are added"),
-    (nb09.work_of_a_stride, 7, "places of the output"),
-    (nb09.triangle, lambda n, w: np.minimum(np.linspace(0, 1, n) / w, 1), "fall to 0"),
-    (nb09.triangle, lambda n, w: ramp(n, 0.5), "ignores"),
-    (nb09.triangle, lambda n, w: ramp(n, w)[::-1], "stands at 0.7"),
-    (nb09.triangle, lambda n, w: 1 - ramp(n, w), "falls first"),
-    (nb09.triangle, lambda n, w: np.linspace(0, 1, n), "never falls"),
-    (nb09.triangle, lambda n, w: ramp(n + 1, w), "11 shares"),
-    (nb09.triangle, lambda n, w: ramp(11, 0.3), "not for 21"),
-    (nb09.triangle, lambda n, w: ramp(n, w) / 2, "expected"),
-    (nb09.step_to_orthogonal, lambda x: 1.5 * x - 0.5 * x**3, "cubed alone"),
-    (nb09.step_to_orthogonal, lambda x: 1.5 * x + 0.5 * x @ x.T @ x, "minus"),
-    (nb09.step_to_orthogonal, lambda x: 0.5 * x - 1.5 * x @ x.T @ x, "swapped"),
-    (nb09.step_to_orthogonal, lambda x: 1.5 * x - x @ x.T @ x, "0.5 times"),
-    (nb09.step_to_orthogonal, lambda x: x @ x.T, "shape changed"),
-    (nb09.step_to_orthogonal, orthogonal_in_place, "Make a new one"),
-    (nb09.running_mean, lambda a, w, k: (1 - k) * a + k * w, "swapped"),
-    (nb09.running_mean, lambda a, w, k: k * a + w, "(1 - keep) times"),
-    (nb09.running_mean, lambda a, w, k: (a + w) / 2, "both alike"),
-    (nb09.running_mean, lambda a, w, k: 0.9 * a + 0.1 * w, "not for 0.5"),
-    (nb09.running_mean, mean_in_place, "Return a new one"),
-    (nb08.fitted_width, 20, "squeezed"),
-    (nb08.fitted_width, 150 * 20 / 90, "does not fit"),
-    (nb08.fitted_width, 90 * 28 / 150, "side of the whole image"),
-    (nb08.fitted_width, 7.5, "Divide"),
-    (nb08.fitted_width, 20 / 150, "Multiply"),
-    (nb08.fitted_width, 15, "something else"),
-    (nb08.white_on_black, lambda v: v, "dark ink stays dark"),
-    (nb08.white_on_black, lambda v: 255 - v, "was right before"),
-    (nb08.white_on_black, lambda v: 1 - v if v.mean() > 127 else v, "pixels in 0..1"),
-    (nb08.white_on_black, lambda v: -v if v.mean() > 127 else v, "no minus sign"),
-    (nb08.white_on_black, lambda v: (255 - v if v.mean() > 127 else v) / 255, "Leave them"),
-    (nb08.white_on_black, lambda v: 255 * ((v > 127) != (v.mean() > 127)), "becomes 255 - v"),
-    (nb08.white_on_black, lambda v: v.ravel(), "shape changed"),
-    (nb08.white_on_black, by_corner, "not a corner"),
-    (nb08.centre_shift, box_shift, "box around the ink"),
-    (nb08.centre_shift, lambda v: mass_shift(v, lambda ink: ink > 0), "Weigh each"),
-    (nb08.centre_shift, lambda v: mass_shift(v)[::-1], "swapped"),
-    (nb08.centre_shift, lambda v: tuple(-n for n in mass_shift(v)), "signs are wrong"),
-    (nb08.centre_shift, lambda v: tuple(14 - n for n in mass_shift(v)), "where the centre"),
-    (nb08.centre_shift, lambda v: mass_shift(v, to=int), "nearest whole number"),
-    (nb08.centre_shift, lambda v: mass_shift(v, middle=13.5), "aim at 14"),
-    (nb08.centre_shift, lambda v: mass_shift(v, to=float), "whole pixels"),
-    (nb08.centre_shift, lambda v: (0, 0), "should move by (5, 7)"),
-    (nb08.centre_shift, lambda v: 5, "two numbers"),
-    (nb08.reading_order, lambda b: b[rows_cut_at(b)], "places of the boxes"),
-    (nb08.reading_order, lambda b: b[:, 0], "each of the places"),
-    (nb08.reading_order, lambda b: np.argsort(b[:, 1]), "by their tops"),
-    (nb08.reading_order, lambda b: np.argsort(b[:, 0]), "by their left sides"),
-    (nb08.reading_order, lambda b: np.lexsort((b[:, 1], b[:, 0] // 80)), "down the columns"),
-    (nb08.reading_order, lambda b: np.lexsort((b[:, 0], -b[:, 1] // 100)), "lower row comes first"),
-    (nb08.reading_order, lambda b: np.lexsort((-b[:, 0], b[:, 1] // 100)), "right to left"),
-    (nb08.reading_order, lambda b: [0, 1, 2, 3, 4], "is the order"),
-    (nb08.reading_order, rows_by_gap, "in one row"),
-    (nb10.combine, lambda g, n: sum(g) / len(g), "plain mean"),
-    (nb10.combine, lambda g, n: sum(g), "this is the sum"),
-    (nb10.combine, lambda g, n: parts(g, n), "number of all images"),
-    (nb10.combine, lambda g, n: parts(g, n) / len(n), "divided by the number of parts"),
-    (nb10.combine, lambda g, n: parts(g, n[::-1]) / sum(n), "swapped"),
-    (nb10.combine, lambda g, n: parts(g, [1 / k for k in n]), "Multiply by the shares"),
-    (nb10.combine, lambda g, n: 2.0, "one number for each weight"),
-    (nb10.combine, lambda g, n: np.zeros(2), "it should be [2, 3]"),
-    (nb10.combine, lambda g, n: 0.75 * g[0] + 0.25 * g[1], "three parts"),
-    (nb10.combine, in_place, "you changed the gradients"),
-    (nb10.team, lambda a, i: config(a, i, dict), "json.dumps makes it"),
-    (nb10.team, lambda a, i: config(a, i, str), "not JSON"),
-    (nb10.team, lambda a, i: config(a[i], i), "the whole list"),
-    (nb10.team, lambda a, i: config(a[:2], i), "list of all addresses"),
-    (nb10.team, lambda a, i: json.dumps({"worker": a, "index": i}), "two parts"),
-    (nb10.team, lambda a, i: config(a, i, kind="chief"), "needs a type"),
-    (nb10.team, lambda a, i: config(a, str(i)), "not a text"),
-    (nb10.team, lambda a, i: config(a, i + 1), "counted from 0"),
-    (nb10.team, lambda a, i: config(a, 0), "index of its own"),
-    (nb10.ring_bytes, lambda p, n: 2 * (n - 1) / n * p, "four bytes"),
-    (nb10.ring_bytes, lambda p, n: (n - 1) / n * 4 * p, "two rounds"),
-    (nb10.ring_bytes, lambda p, n: 4 * p, "the gradient once"),
-    (nb10.ring_bytes, lambda p, n: 8 * p, "to itself"),
-    (nb10.ring_bytes, lambda p, n: 8 * p * (n - 1), "divide by n"),
-    (nb10.ring_bytes, lambda p, n: 7, "6,000, not 7"),
-    (nb10.ring_bytes, lambda p, n: 6000, "alone sends nothing"),
-    (nb10.break_even, lambda c, e, n: e / c, "still computes its own part"),
-    (nb10.break_even, lambda c, e, n: e * n / c, "n - 1 of n parts"),
-    (nb10.break_even, lambda c, e, n: e * (n - 1) / (c * n), "upside down"),
-    (nb10.break_even, lambda c, e, n: e / (c * n), "the saved part"),
-    (nb10.break_even, lambda c, e, n: c * (n - 1) / (e * n), "exchange stands above"),
-    (nb10.break_even, lambda c, e, n: 80 / 3, "with 2 workers"),
-    (nb10.break_even, lambda c, e, n: 1, "26.7 images"),
+    (nb08.coverage_and_accuracy, lambda c, r, t: ((c >= t).mean(), r.mean()), "all images"),
+    (nb08.coverage_and_accuracy, lambda c, r, t: ((c > t).mean(), r[c > t].mean()), ">="),
+    (nb08.coverage_and_accuracy, lambda c, r, t: answered(c, r, t)[::-1], "swapped"),
+    (nb08.coverage_and_accuracy, lambda c, r, t: answered(-c, r, -t + 0.01), "does not answer"),
+    (nb08.coverage_and_accuracy, lambda c, r, t: ((c >= t).sum(), 2 / 3), "not a number of"),
+    (nb08.coverage_and_accuracy, lambda c, r, t: (3 / 8, 2 / 3), "at 0.5"),
+    (nb08.coverage_and_accuracy, lambda c, r, t: (3 / 8, 0.9), "at 0.9"),
+    (nb08.coverage_and_accuracy, lambda c, r, t: 3 / 8, "two numbers"),
+    (nb08.step_towards, lambda x, g, e: np.clip(x + e * np.sign(g), 0, 1), "walks away"),
+    (nb08.step_towards, lambda x, g, e: x - e * np.sign(g), "Clip"),
+    (nb08.step_towards, lambda x, g, e: np.clip(x - e * g, 0, 1), "not its size"),
+    (nb08.step_towards, lambda x, g, e: np.clip(x - np.sign(g), 0, 1), "Multiply by epsilon"),
+    (nb08.step_towards, lambda x, g, e: -e * np.sign(g), "change alone"),
+    (nb08.step_towards, step_in_place, "Make a new one"),
+    (nb08.step_towards, one_pixel_right, "expected"),
+    (nb11.work_of_a_stride, 28 * 28 * 25 * 16, "stride 1"),
+    (nb11.work_of_a_stride, 14 * 14 * 25, "one filter"),
+    (nb11.work_of_a_stride, 12 * 12 * 25 * 16, "valid"),
+    (nb11.work_of_a_stride, 416, "weights"),
+    (nb11.work_of_a_stride, 14 * 14 * 26 * 16, "biases are added"),
+    (nb11.work_of_a_stride, 7, "places of the output"),
+    (nb11.triangle, lambda n, w: np.minimum(np.linspace(0, 1, n) / w, 1), "fall to 0"),
+    (nb11.triangle, lambda n, w: ramp(n, 0.5), "ignores"),
+    (nb11.triangle, lambda n, w: ramp(n, w)[::-1], "stands at 0.7"),
+    (nb11.triangle, lambda n, w: 1 - ramp(n, w), "falls first"),
+    (nb11.triangle, lambda n, w: np.linspace(0, 1, n), "never falls"),
+    (nb11.triangle, lambda n, w: ramp(n + 1, w), "11 shares"),
+    (nb11.triangle, lambda n, w: ramp(11, 0.3), "not for 21"),
+    (nb11.triangle, lambda n, w: ramp(n, w) / 2, "expected"),
+    (nb11.step_to_orthogonal, lambda x: 1.5 * x - 0.5 * x**3, "cubed alone"),
+    (nb11.step_to_orthogonal, lambda x: 1.5 * x + 0.5 * x @ x.T @ x, "minus"),
+    (nb11.step_to_orthogonal, lambda x: 0.5 * x - 1.5 * x @ x.T @ x, "swapped"),
+    (nb11.step_to_orthogonal, lambda x: 1.5 * x - x @ x.T @ x, "0.5 times"),
+    (nb11.step_to_orthogonal, lambda x: x @ x.T, "shape changed"),
+    (nb11.step_to_orthogonal, orthogonal_in_place, "Make a new one"),
+    (nb11.running_mean, lambda a, w, k: (1 - k) * a + k * w, "swapped"),
+    (nb11.running_mean, lambda a, w, k: k * a + w, "(1 - keep) times"),
+    (nb11.running_mean, lambda a, w, k: (a + w) / 2, "both alike"),
+    (nb11.running_mean, lambda a, w, k: 0.9 * a + 0.1 * w, "not for 0.5"),
+    (nb11.running_mean, mean_in_place, "Return a new one"),
+    (nb10.fitted_width, 20, "squeezed"),
+    (nb10.fitted_width, 150 * 20 / 90, "does not fit"),
+    (nb10.fitted_width, 90 * 28 / 150, "side of the whole image"),
+    (nb10.fitted_width, 7.5, "Divide"),
+    (nb10.fitted_width, 20 / 150, "Multiply"),
+    (nb10.fitted_width, 15, "something else"),
+    (nb10.white_on_black, lambda v: v, "dark ink stays dark"),
+    (nb10.white_on_black, lambda v: 255 - v, "was right before"),
+    (nb10.white_on_black, lambda v: 1 - v if v.mean() > 127 else v, "pixels in 0..1"),
+    (nb10.white_on_black, lambda v: -v if v.mean() > 127 else v, "no minus sign"),
+    (nb10.white_on_black, lambda v: (255 - v if v.mean() > 127 else v) / 255, "Leave them"),
+    (nb10.white_on_black, lambda v: 255 * ((v > 127) != (v.mean() > 127)), "becomes 255 - v"),
+    (nb10.white_on_black, lambda v: v.ravel(), "shape changed"),
+    (nb10.white_on_black, by_corner, "not a corner"),
+    (nb10.centre_shift, box_shift, "box around the ink"),
+    (nb10.centre_shift, lambda v: mass_shift(v, lambda ink: ink > 0), "Weigh each"),
+    (nb10.centre_shift, lambda v: mass_shift(v)[::-1], "swapped"),
+    (nb10.centre_shift, lambda v: tuple(-n for n in mass_shift(v)), "signs are wrong"),
+    (nb10.centre_shift, lambda v: tuple(14 - n for n in mass_shift(v)), "where the centre"),
+    (nb10.centre_shift, lambda v: mass_shift(v, to=int), "nearest whole number"),
+    (nb10.centre_shift, lambda v: mass_shift(v, middle=13.5), "aim at 14"),
+    (nb10.centre_shift, lambda v: mass_shift(v, to=float), "whole pixels"),
+    (nb10.centre_shift, lambda v: (0, 0), "should move by (5, 7)"),
+    (nb10.centre_shift, lambda v: 5, "two numbers"),
+    (nb10.reading_order, lambda b: b[rows_cut_at(b)], "places of the boxes"),
+    (nb10.reading_order, lambda b: b[:, 0], "each of the places"),
+    (nb10.reading_order, lambda b: np.argsort(b[:, 1]), "by their tops"),
+    (nb10.reading_order, lambda b: np.argsort(b[:, 0]), "by their left sides"),
+    (nb10.reading_order, lambda b: np.lexsort((b[:, 1], b[:, 0] // 80)), "down the columns"),
+    (nb10.reading_order, lambda b: np.lexsort((b[:, 0], -b[:, 1] // 100)), "lower row comes first"),
+    (nb10.reading_order, lambda b: np.lexsort((-b[:, 0], b[:, 1] // 100)), "right to left"),
+    (nb10.reading_order, lambda b: [0, 1, 2, 3, 4], "is the order"),
+    (nb10.reading_order, rows_by_gap, "in one row"),
+    (nb12.combine, lambda g, n: sum(g) / len(g), "plain mean"),
+    (nb12.combine, lambda g, n: sum(g), "this is the sum"),
+    (nb12.combine, lambda g, n: parts(g, n), "number of all images"),
+    (nb12.combine, lambda g, n: parts(g, n) / len(n), "divided by the number of parts"),
+    (nb12.combine, lambda g, n: parts(g, n[::-1]) / sum(n), "swapped"),
+    (nb12.combine, lambda g, n: parts(g, [1 / k for k in n]), "Multiply by the shares"),
+    (nb12.combine, lambda g, n: 2.0, "one number for each weight"),
+    (nb12.combine, lambda g, n: np.zeros(2), "it should be [2, 3]"),
+    (nb12.combine, lambda g, n: 0.75 * g[0] + 0.25 * g[1], "three parts"),
+    (nb12.combine, in_place, "you changed the gradients"),
+    (nb12.team, lambda a, i: config(a, i, dict), "json.dumps makes it"),
+    (nb12.team, lambda a, i: config(a, i, str), "not JSON"),
+    (nb12.team, lambda a, i: config(a[i], i), "the whole list"),
+    (nb12.team, lambda a, i: config(a[:2], i), "list of all addresses"),
+    (nb12.team, lambda a, i: json.dumps({"worker": a, "index": i}), "two parts"),
+    (nb12.team, lambda a, i: config(a, i, kind="chief"), "needs a type"),
+    (nb12.team, lambda a, i: config(a, str(i)), "not a text"),
+    (nb12.team, lambda a, i: config(a, i + 1), "counted from 0"),
+    (nb12.team, lambda a, i: config(a, 0), "index of its own"),
+    (nb12.ring_bytes, lambda p, n: 2 * (n - 1) / n * p, "four bytes"),
+    (nb12.ring_bytes, lambda p, n: (n - 1) / n * 4 * p, "two rounds"),
+    (nb12.ring_bytes, lambda p, n: 4 * p, "the gradient once"),
+    (nb12.ring_bytes, lambda p, n: 8 * p, "to itself"),
+    (nb12.ring_bytes, lambda p, n: 8 * p * (n - 1), "divide by n"),
+    (nb12.ring_bytes, lambda p, n: 7, "6,000, not 7"),
+    (nb12.ring_bytes, lambda p, n: 6000, "alone sends nothing"),
+    (nb12.break_even, lambda c, e, n: e / c, "still computes its own part"),
+    (nb12.break_even, lambda c, e, n: e * n / c, "n - 1 of n parts"),
+    (nb12.break_even, lambda c, e, n: e * (n - 1) / (c * n), "upside down"),
+    (nb12.break_even, lambda c, e, n: e / (c * n), "the saved part"),
+    (nb12.break_even, lambda c, e, n: c * (n - 1) / (e * n), "exchange stands above"),
+    (nb12.break_even, lambda c, e, n: 80 / 3, "with 2 workers"),
+    (nb12.break_even, lambda c, e, n: 1, "26.7 images"),
 ]
 
 
@@ -494,14 +494,14 @@ def test_error_message_is_the_sentence_with_the_word(capsys):
 def test_a_digit_turned_round_and_back_is_the_same_digit():
     image = np.zeros((1, 28, 28), np.float32)
     image[0, 8:20, 13] = image[0, 8, 13:18] = 1
-    np.testing.assert_allclose(nb07.rotate(image, 90), np.rot90(image, axes=(1, 2)), atol=1e-6)
-    np.testing.assert_allclose(nb07.rotate(image, 0), image)
+    np.testing.assert_allclose(nb08.rotate(image, 90), np.rot90(image, axes=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(nb08.rotate(image, 0), image)
 
 
 def test_a_line_grows_by_two_pixels_and_shrinks_by_two():
     line = np.zeros((1, 28, 28), np.float32)
     line[0, 5:24, 12:15] = 1
-    assert [nb07.thicken(line, s)[0, 14].sum() for s in (-1, -0.5, 0, 0.5, 1, 2)] == [
+    assert [nb08.thicken(line, s)[0, 14].sum() for s in (-1, -0.5, 0, 0.5, 1, 2)] == [
         *(1, 2, 3, 4, 5, 7)
     ]
     assert line.sum() == 19 * 3
@@ -510,17 +510,17 @@ def test_a_line_grows_by_two_pixels_and_shrinks_by_two():
 def test_readers_labels_are_compared_with_truth_and_network(capsys):
     labels, predicted = np.array([4, 9, 3]), np.array([9, 4, 3])
     for guess in (..., [4, 9], [4, 4, 3]):
-        nb07.compare_people(guess, labels, predicted)
+        nb08.compare_people(guess, labels, predicted)
     said = capsys.readouterr().out
     assert "No labels of yours" in said and "Write a list of 3 digits" in said
     assert "You agree with the label 2 times, with the network 2 times." in said
 
 
 def test_letters_are_repeatable_images_with_ink_inside():
-    images, names = nb07.draw_letters(20, seed=3)
-    np.testing.assert_array_equal(images, nb07.draw_letters(20, seed=3)[0])
+    images, names = nb08.draw_letters(20, seed=3)
+    np.testing.assert_array_equal(images, nb08.draw_letters(20, seed=3)[0])
     assert images.shape == (20, 28, 28) and images.dtype == np.float32
-    assert images.min() == 0 and images.max() == 1 and set(names) == set(nb07.LETTERS)
+    assert images.min() == 0 and images.max() == 1 and set(names) == set(nb08.LETTERS)
     assert all(0.04 < image.mean() < 0.35 for image in images)
 
 
@@ -530,10 +530,10 @@ ACCUMULATOR = "tensorboard.backend.event_processing.event_accumulator"
 @pytest.mark.parametrize(
     ("library", "extra", "use"),
     [
-        ("keras", "lessons", lambda: nb03.gradient_sizes(None, None, None)),
-        (ACCUMULATOR, "lessons", lambda: nb05.weight_histograms("", "top")),
-        ("tensorflow", "lessons", lambda: nb06.read_scalars(NOTEBOOKS, "loss")),
-        ("cv2", "ink", lambda: nb08.enlarge(np.zeros((28, 28), np.uint8), 100)),
+        ("keras", "lessons", lambda: nb04.gradient_sizes(None, None, None)),
+        (ACCUMULATOR, "lessons", lambda: nb06.weight_histograms("", "top")),
+        ("tensorflow", "lessons", lambda: nb07.read_scalars(NOTEBOOKS, "loss")),
+        ("cv2", "ink", lambda: nb10.enlarge(np.zeros((28, 28), np.uint8), 100)),
     ],
 )
 def test_missing_library_names_the_extra(library, extra, use, monkeypatch):
@@ -549,7 +549,7 @@ def test_gradient_sizes_are_those_of_the_formula():
     labels = np.arange(6)
     errors = model(images).numpy() - np.eye(10)[labels]
     expected = np.abs(images.T @ errors / 6).mean()
-    assert nb03.gradient_sizes(model, images, labels) == pytest.approx([expected], rel=1e-4)
+    assert nb04.gradient_sizes(model, images, labels) == pytest.approx([expected], rel=1e-4)
 
 
 def test_scalars_are_read_in_the_order_of_their_steps(tmp_path):
@@ -559,33 +559,33 @@ def test_scalars_are_read_in_the_order_of_their_steps(tmp_path):
             with tf.summary.FileWriter(str(tmp_path), filename_suffix=name) as writer:
                 values = [tf.Summary.Value(tag=tag, simple_value=step / 4) for tag in ("loss", "x")]
                 writer.add_summary(tf.Summary(value=values), step)
-    steps, values = nb06.read_scalars(tmp_path, "loss")
+    steps, values = nb07.read_scalars(tmp_path, "loss")
     assert steps.tolist() == [10, 20] and values.tolist() == [2.5, 5.0]
 
 
 def test_weight_log_is_read_back_epoch_by_epoch(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(40, name="wide")])
-    log = nb05.weight_log(tmp_path, model)
+    log = nb06.weight_log(tmp_path, model)
     for epoch, value in enumerate((0.01, -0.03)):
         model.layers[0].kernel.assign(np.full((3, 40), value) + np.linspace(0, 0.001, 40))
         log.on_epoch_end(epoch, {})
-    found = nb05.weight_histograms(tmp_path, layer="wide")
+    found = nb06.weight_histograms(tmp_path, layer="wide")
     assert list(found) == ["epoch 1", "epoch 2"]
     for counts, value in zip(found.values(), (0.01, -0.03), strict=True):
         assert counts.sum() == pytest.approx(120)
-        assert abs(nb05.HISTOGRAM_CENTRES[counts.argmax()] - value) < 0.0026
+        assert abs(nb06.HISTOGRAM_CENTRES[counts.argmax()] - value) < 0.0026
 
 
 def test_weight_histograms_keep_every_weight():
     buckets = np.array([[-0.06, -0.02, 10], [-0.02, 0.02, 30], [0.02, 0.06, 10]])
-    assert nb05._rebin(buckets).sum() == pytest.approx(50)
+    assert nb06._rebin(buckets).sum() == pytest.approx(50)
 
 
 def test_frame_is_the_smallest_around_what_is_true():
     mask = np.zeros((6, 7), bool)
     mask[2, 3] = mask[4, 4] = True
-    assert nb04.frame_of(mask) == (2, 3, 3, 2)
+    assert nb05.frame_of(mask) == (2, 3, 3, 2)
 
 
 def test_stored_measurements_become_a_table_of_ratios():
@@ -593,21 +593,21 @@ def test_stored_measurements_become_a_table_of_ratios():
         "record": {"seeds": 2, "seconds": [8.0, 7.5, 8.5], "accuracy": [0.99, 0.989, 0.991]},
         "ours": {"seeds": 2, "seconds": [2.0, 1.9, 2.1], "accuracy": [0.9901, 0.99, 0.9902]},
     }
-    rows = nb09.summary_rows(summary, "record")
+    rows = nb11.summary_rows(summary, "record")
     assert [row["time"] for row in rows] == ["1.00", "0.25"]
     assert [row["seconds"] for row in rows] == ["8", "2"]
-    assert not {"seconds", "time"} & set(nb09.summary_rows(summary, times=False)[0])
+    assert not {"seconds", "time"} & set(nb11.summary_rows(summary, times=False)[0])
     summary["ours"]["seconds"][0] = 0.1
-    assert nb09.summary_rows(summary)[1]["time"] == "0.013"
+    assert nb11.summary_rows(summary)[1]["time"] == "0.013"
     assert rows[1]["accuracy (%)"] == "99.01 (99.00 to 99.02)" and rows[1]["seeds"] == 2
-    assert nb09.summary_rows({})[0]["program"] == "nothing measured yet"
-    assert nb09.stored("no such benchmark") == {}
+    assert nb11.summary_rows({})[0]["program"] == "nothing measured yet"
+    assert nb11.stored("no such benchmark") == {}
 
 
 def test_same_strokes_are_written_again_differently_and_repeatably():
     strokes = [[(95, 100), (145, 50)], [(90, 230), (145, 230), (200, 230)]]
-    first, second = nb08.write_again(strokes, 2, np.random.default_rng(3))
-    again = nb08.write_again(strokes, 2, np.random.default_rng(3))
+    first, second = nb10.write_again(strokes, 2, np.random.default_rng(3))
+    again = nb10.write_again(strokes, 2, np.random.default_rng(3))
     np.testing.assert_array_equal(second[1], again[1][1])
     assert [stroke.shape for stroke in first] == [(2, 2), (3, 2)]
     (one, two), three = np.diff(first[1], axis=0), first[1][2] - first[1][0]
@@ -620,7 +620,7 @@ def test_drawn_and_photographed_digits_are_still_the_digit():
     (image,), _ = make_digits(1, seed=4, labels=[5])
     for seed in range(4):
         generator = np.random.default_rng(seed)
-        photo = nb08.photo(nb08.page(image[np.newaxis], generator, columns=1), generator)
-        for picture in (nb08.drawing(image, generator), photo):
+        photo = nb10.photo(nb10.page(image[np.newaxis], generator, columns=1), generator)
+        for picture in (nb10.drawing(image, generator), photo):
             assert picture.dtype == np.uint8 and picture.shape[2] == 3
             assert np.corrcoef(ink.to_mnist(picture).ravel(), image.ravel())[0, 1] > 0.6

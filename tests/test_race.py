@@ -1,4 +1,4 @@
-"""The cells of notebook 09 that its benchmarks run."""
+"""The cells of notebook 11 that its benchmarks run."""
 
 import numpy as np
 import pytest

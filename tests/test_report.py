@@ -16,7 +16,7 @@ from conftest import REAL
 from PIL import Image
 
 from mnist_edu import download, lesson, series, synthetic
-from mnist_edu.exercises import nb09
+from mnist_edu.exercises import nb11
 
 README = (shared.ROOT / "README.md").read_text("utf-8")
 LOCK = (shared.ROOT / "requirements.lock").read_text("utf-8")
@@ -70,8 +70,8 @@ def test_stored_summary_is_that_of_its_rows(name, part):
 
 @pytest.mark.parametrize("cell_ids", [("ladder-table", "race-table"), ("summit-table",)])
 def test_notebook_09_shows_the_stored_tables(cell_ids):
-    printed = run_cells("09", *cell_ids, lesson=lesson, nb09=nb09)["printed"]
-    shown = [output["data"] for name in cell_ids for output in cells_of("09")[name]["outputs"]]
+    printed = run_cells("11", *cell_ids, lesson=lesson, nb11=nb11)["printed"]
+    shown = [output["data"] for name in cell_ids for output in cells_of("11")[name]["outputs"]]
     assert "\n".join("".join(page["text/plain"]) for page in shown) == printed
     words = re.sub("<.*?>", " ", " ".join("".join(page["text/html"]) for page in shown))
     assert html.unescape(words).split() == printed.split()
@@ -85,8 +85,8 @@ def test_minutes_of_the_notebooks_are_as_they_say_and_as_measured():
 
 
 def test_a_notebook_without_a_line_is_named():
-    with pytest.raises(ValueError, match="0 lines for 05_cnn_dropout.ipynb"):
-        report.with_minutes(README.replace("(notebooks/05_", "(notebooks/5_"))
+    with pytest.raises(ValueError, match="0 lines for 06_cnn_dropout.ipynb"):
+        report.with_minutes(README.replace("(notebooks/06_", "(notebooks/6_"))
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_a_notebook_without_a_line_is_named():
     ],
 )
 def test_minutes_to_run_are_rounded_up(monkeypatch, seconds, minutes, said):
-    page = {"full": {"notebooks": {"05": {"seconds": seconds}}}}
+    page = {"full": {"notebooks": {"06": {"seconds": seconds}}}}
     monkeypatch.setattr(shared, "stored", lambda name: page)
-    assert report.minutes_to_run("05") == minutes
-    assert report.run_sentence("05") == f"The cells run in {said}"
+    assert report.minutes_to_run("06") == minutes
+    assert report.run_sentence("06") == f"The cells run in {said}"
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -115,14 +115,14 @@ def test_notebook_says_how_long_it_was_measured_to_run(name):
 # --- Numbers in sentences ------------------------------------------------------------------------
 
 RACED, CLIMBED, TRANSFER = PAGES["race"], PAGES["summit"], PAGES["transfer"]
-BANDS = json.loads((shared.ROOT / "tests" / "bands" / "05-full-mnist.json").read_text("utf-8"))
+BANDS = json.loads((shared.ROOT / "tests" / "bands" / "06-full-mnist.json").read_text("utf-8"))
 LOWEST = min(BANDS["metrics"]["test_accuracy"]["values"].values())
 WORDS = {1: "one", 2: "two", 2 / 3: "two thirds"}
 SENTENCES = {
     "(`make transfer`; seeds: {})": TRANSFER["transfer_summary"]["both ways"]["seeds"],
-    "in notebook 09, with {} of its filters,": WORDS[TRANSFER["transfer_settings"]["width"]],
+    "in notebook 11, with {} of its filters,": WORDS[TRANSFER["transfer_settings"]["width"]],
     "![Seconds of training, {} seeds: ": RACED["race_summary"]["record"]["seeds"],
-    "# seconds to {} %: ": int(100 * RACED["race_summary"]["notebook 09"]["accuracy"][0]),
+    "# seconds to {} %: ": int(100 * RACED["race_summary"]["notebook 11"]["accuracy"][0]),
     "single small network, trained on {} core;": WORDS[CLIMBED["whole_settings"]["threads"]],
     "two notebooks at a time on {} quick CPU cores;": WORDS[PAGES["costs"]["machine"]["cores"]],
     "network that reads more than {} % of the\nMNIST test digits.": int(100 * LOWEST),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cells import cells_of, run_cells
 
-from mnist_edu.exercises import nb04, stepper
+from mnist_edu.exercises import nb05, stepper
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -33,8 +33,8 @@ def test_window_shows_every_place_and_needs_nothing_from_outside(shown):
 
 
 def test_notebook_stores_the_page_as_it_is_made_today(shown):
-    run_cells("04", "tiny", "stepper", np=np, nb04=nb04)
-    (output,) = cells_of("04")["stepper"]["outputs"]
+    run_cells("05", "tiny", "stepper", np=np, nb05=nb05)
+    (output,) = cells_of("05")["stepper"]["outputs"]
     assert shown == [{kind: "".join(lines) for kind, lines in output["data"].items()}]
 
 

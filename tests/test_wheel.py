@@ -12,8 +12,8 @@ import shared
 
 READ = """
 import json, mnist_edu
-from mnist_edu.exercises import nb09
-print(json.dumps([mnist_edu.__file__, nb09.stored("race"), nb09.stored("summit")]))
+from mnist_edu.exercises import nb11
+print(json.dumps([mnist_edu.__file__, nb11.stored("race"), nb11.stored("summit")]))
 """
 
 

@@ -1,108 +1,69 @@
-"""Checkers of notebook 04, and the frame around what a unit sees."""
+"""Checkers of notebook 04, and its measurement of gradients."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from mnist_edu.exercises.checker import exercise, expect
-from mnist_edu.exercises.stepper import stepper as stepper  # the window that the reader moves
+from mnist_edu.errors import needs
+from mnist_edu.exercises.checker import Mistake, exercise, expect, numbers
 
 
-def frame_of(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Return (row, column, height, width) of the smallest frame around what is true."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-    return int(rows[0]), int(columns[0]), int(height), int(width)
+def gradient_sizes(model, images: np.ndarray, labels: np.ndarray) -> list[float]:
+    """Return the mean absolute gradient of the loss for the weights of each dense layer.
 
-
-# --- Checkers ------------------------------------------------------------------------------------
-
-
-@exercise
-def one_place(answer: float) -> None:
-    """Check one number of a map: 3·1 + 1·2 + 0·0 + 2·(-1)."""
-    flipped = "you flipped the kernel. That is the convolution of the books. "
-    mistakes = [
-        (-1, flipped + "Asked is the sliding window as it is."),
-        (0.75, "you divided by the four pixels of the window. Nothing is divided."),
-        (4, "this is row 0, column 1. Rows come first."),
-        (6, "this is the sum of the window. Multiply each pixel by its weight first."),
-        (7, "mind the sign of the last weight."),
-        (5, "you left out the last product, 2·(-1)."),
-    ]
-    expect(answer, 3, mistakes, "it is not {}. Write four products.")
+    Parameters
+    ----------
+    model : Keras model that gives probabilities
+    images : float32 (n, 784)
+    labels : integers (n,)
+    """
+    keras, tf = needs("keras", "lessons"), needs("tensorflow", "lessons")
+    kernels = [layer.kernel.value for layer in model.layers]
+    with tf.GradientTape() as tape:
+        loss = keras.losses.SparseCategoricalCrossentropy()(labels, model(images))
+    return [float(np.abs(gradient).mean()) for gradient in tape.gradient(loss, kernels)]
 
 
 @exercise
-def output_side(function: Callable[[int, int, int, int], int]) -> None:
-    """Check the side of a map, from width, kernel, stride and padding."""
-    first = "28 and 5 should give 24: count the first place too."
-    expect(function(28, 5, 1, 0), 24, [(23, first)], "28 and 5 should give 24, not {}.")
+def count_weights(function: Callable[[list[int]], int]) -> None:
+    """Check the number of learned values of a dense network, from the sizes of its layers."""
     mistakes = [
-        (13, "add the 1 after dividing by the stride, not before."),
-        (27, "the stride is left out: 28, 2, stride 2 should give 14."),
+        (101632, "these are the weights. Each output of each layer has a bias too."),
+        (102554, "the inputs have no biases. Each output has one."),
+        (100480, "this is the first layer alone. Add the second."),
+        (1003520, "the sizes of all layers multiplied. Multiply neighbours, then add."),
+        (101634, "there is one bias for each output, not one for each layer."),
     ]
-    expect(function(28, 2, 2, 0), 14, mistakes, "28, 2, stride 2 should give 14, not {}.")
-    padded = "28, 5, padding 2 should give 28."
-    mistakes = [
-        (24, f"the padding is left out: {padded}"),
-        (26, f"padding is added on both sides: {padded}"),
-    ]
-    expect(function(28, 5, 1, 2), 28, mistakes, f"look at the padding: {padded}")
-    mistakes = [
-        (12.5, "there is no half place. Use //."),
-        (13, "a half place is dropped, not added."),
-    ]
-    expect(function(28, 5, 2, 0), 12, mistakes, "28, 5, stride 2 should give 12, not {}.")
-    found = (24, 14, function(11, 3, 3, 1), function(7, 2, 2, 0))
-    expect(found, (24, 14, 4, 3), [], "expected 24, 14, 4 and 3, got {}.")
+    wanted = "[784, 128, 10] should give 101,770, not {}."
+    expect(function([784, 128, 10]), 101770, mistakes, wanted)
+    wanted = "three layers of 128 should give 134,794, not {}."
+    expect(function([784, 128, 128, 128, 10]), 134794, [], wanted)
 
 
 @exercise
-def mean_pool(function: Callable[[np.ndarray, int], np.ndarray]) -> None:
-    """Check mean pooling with blocks of any side."""
-    values = np.random.default_rng(4).integers(-9, 10, (6, 8)).astype(float)
-    blocks = _blocks(values, 2)
-    right = blocks.mean(axis=(1, 3))
+def best_epoch(function: Callable[[list[float]], int]) -> None:
+    """Check the number of the epoch with the lowest loss, counted from 1."""
     mistakes = [
-        (blocks.max(axis=(1, 3)), "this is the largest of each block. Take the mean."),
-        (blocks.sum(axis=(1, 3)), "this is the sum of each block. Divide it."),
-        (right * 2, "you divided by the side. A block has side times side values."),
-        (values[::2, ::2], "you took one value of each block. Take the mean of all of them."),
+        (2, "you counted from 0. The first epoch is number 1."),
+        (0.2, "this is the lowest loss. The question is in which epoch it was."),
+        (1, "this is the epoch with the highest loss."),
+        (5, "this is the last epoch, not the best."),
+        (4, "you counted from 0 or one too far: the losses are 0.5, 0.3, 0.2, 0.25, 0.4."),
     ]
-    shape = "6 x 8 values in blocks of 2 give a shape of (3, 4), not {shape}."
-    expect(function(values, 2), right, mistakes, shape=shape)
-    right = _blocks(values[:, :6], 3).mean(axis=(1, 3))
-    fixed = "blocks of 2 work, blocks of 3 do not: use the side that is given."
-    mistakes = [(lambda result: result.shape == (3, 3), fixed)]
-    shape = "6 x 7 values in blocks of 3 give (2, 2): column 6 is dropped. Yours: {shape}."
-    expect(function(values[:, :7], 3), right, mistakes, shape=shape)
+    wanted = "0.5, 0.3, 0.2, 0.25, 0.4 should give 3, not {}."
+    expect(function([0.5, 0.3, 0.2, 0.25, 0.4]), 3, mistakes, wanted)
+    expect(function([3.0, 2.0, 1.0, 0.5]), 4, [], "3, 2, 1, 0.5 should give 4, not {}.")
 
 
 @exercise
-def convolve(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
-    """Check a true convolution without padding, on an image and a kernel that are not square."""
-    generator = np.random.default_rng(4)
-    image = generator.integers(-9, 10, (5, 6)).astype(float)
-    kernel = generator.integers(-9, 10, (3, 2)).astype(float)
-    right = _correlate(image, kernel[::-1, ::-1])
-    mistakes = [
-        (_correlate(image, kernel), "this is the correlation. Flip the kernel first."),
-        (_correlate(image, kernel[::-1]), "you flipped the rows. Flip the columns too."),
-        (_correlate(image, kernel[:, ::-1]), "you flipped the columns. Flip the rows too."),
-        (right / kernel.size, "you divided by the size of the kernel. Nothing is divided."),
-        (right[::-1, ::-1], "you flipped the map, or the image. Flip the kernel."),
-        (_correlate(image[::-1, ::-1], kernel), "you flipped the image. Flip the kernel."),
-    ]
-    shape = "5 x 6 pixels and a kernel of 3 x 2 give a map of (3, 5), not {shape}."
-    expect(function(image, kernel), right, mistakes, shape=shape)
-
-
-def _blocks(values: np.ndarray, side: int) -> np.ndarray:
-    rows, columns = (size // side for size in values.shape)
-    return values.reshape(rows, side, columns, side)
-
-
-def _correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
-    return np.einsum("mnjk,jk->mn", windows, kernel)
+def clearly_better(function: Callable[[list[float], list[float]], bool]) -> None:
+    """Check whether all runs of the second network beat all runs of the first."""
+    clear = numbers(function([0.90, 0.91, 0.92], [0.93, 0.94, 0.95]))
+    if not clear.any() and numbers(function([0.93, 0.94], [0.90, 0.91])).any():
+        raise Mistake("the other way round: the second network is the one to be better.")
+    better = "0.93 to 0.95 is clearly better than 0.90 to 0.92."
+    best = "means or best runs are not enough: 0.93 of the second is below 0.94 of the first."
+    shape = "give one True or False for all runs together, not an array of shape {shape}."
+    expect(clear, True, [], better, shape)
+    expect(function([0.90, 0.91, 0.94], [0.93, 0.95, 0.96]), False, [], best)
+    expect(function([0.9, 0.9], [0.9, 0.95]), False, [], "a draw is not better.")

@@ -1,129 +1,108 @@
-"""Checkers of notebook 05, and the writer and the reader of its TensorBoard log."""
+"""Checkers of notebook 05, and the frame around what a unit sees."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-from mnist_edu.errors import needs
 from mnist_edu.exercises.checker import exercise, expect
-
-HISTOGRAM_EDGES = np.linspace(-0.08, 0.08, 65)
-HISTOGRAM_CENTRES = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
+from mnist_edu.exercises.stepper import stepper as stepper  # the window that the reader moves
 
 
-def weight_log(folder: Path, model):
-    """Return a Keras callback that logs histograms of all weights to ``folder`` after each epoch.
-
-    ``histogram_freq`` of Keras' TensorBoard callback logs the same, but TensorFlow makes 30 float64
-    numbers of every weight for it: 770 MB for the dense layer of the series.
-    """
-    keras, tf = needs("keras", "lessons"), needs("tensorflow", "lessons")
-    histograms = needs("tensorboard.plugins.histogram.summary_v2", "lessons")
-    writer = tf.summary.create_file_writer(str(folder))
-
-    def write(epoch: int, logs: dict) -> None:
-        with writer.as_default(epoch):
-            for layer in model.layers:
-                for weight in layer.weights:
-                    name = f"{layer.name}/{weight.name}/histogram"
-                    page = histograms.histogram_pb(name, keras.ops.convert_to_numpy(weight))
-                    tf.summary.experimental.write_raw_pb(page.SerializeToString(), step=epoch)
-        writer.flush()
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=write)
+def frame_of(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """Return (row, column, height, width) of the smallest frame around what is true."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+    return int(rows[0]), int(columns[0]), int(height), int(width)
 
 
-def weight_histograms(folder: Path, layer: str) -> dict[str, np.ndarray]:
-    """Read the histograms of a layer's weights from a TensorBoard log.
-
-    Parameters
-    ----------
-    folder : the log's folder
-    layer : name of the layer
-
-    Returns
-    -------
-    dict from "epoch 1", ... to the number of weights in each bin around ``HISTOGRAM_CENTRES``
-    """
-    events = needs("tensorboard.backend.event_processing.event_accumulator", "lessons")
-    tensors = needs("tensorboard.util.tensor_util", "lessons")
-    log = events.EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
-    tag = next(tag for tag in log.Tags()["tensors"] if f"{layer}/kernel/" in tag)
-    return {
-        f"epoch {event.step + 1}": _rebin(tensors.make_ndarray(event.tensor_proto))
-        for event in log.Tensors(tag)
-    }
-
-
-def _rebin(buckets: np.ndarray) -> np.ndarray:
-    """Bring buckets (left, right, count) to our bins, by their cumulative counts."""
-    edges = np.concatenate([buckets[:1, 0], buckets[:, 1]])
-    below = np.concatenate([[0], np.cumsum(buckets[:, 2])])
-    return np.diff(np.interp(HISTOGRAM_EDGES, edges, below))
-
-
-def start_again(model, network: Callable, seed: int) -> None:
-    """Give a compiled model new first weights and an optimizer without memory.
-
-    Training the same model again saves the seconds in which TensorFlow prepares a new one.
-
-    Parameters
-    ----------
-    model : compiled Keras model
-    network : function that makes a network of the same layers
-    seed : fixes the first weights and the order of the images
-    """
-    keras = needs("keras", "lessons")
-    keras.utils.set_random_seed(seed)
-    model.set_weights(network().get_weights())
-    for variable in model.optimizer.variables[2:]:  # 0 and 1: steps so far, learning rate
-        variable.assign(keras.ops.zeros_like(variable))
-    model.optimizer.iterations.assign(0)
+# --- Checkers ------------------------------------------------------------------------------------
 
 
 @exercise
-def convolution_weights(function: Callable[[int, int, int], int]) -> None:
-    """Check the number of learned values of a convolution with biases."""
-    all_maps = "a filter looks at all 32 incoming maps, and has weights for each of them."
+def one_place(answer: float) -> None:
+    """Check one number of a map: 3·1 + 1·2 + 0·0 + 2·(-1)."""
+    flipped = "you flipped the kernel. That is the convolution of the books. "
     mistakes = [
-        (51200, "these are the weights. Each filter has a bias too."),
-        (1664, all_maps),
-        (1600, all_maps),
-        (51201, "there is one bias for each filter, not one for the layer."),
-        (53248, "a filter has one bias, not one for each incoming map."),
-        (10304, "the window is square: its side times its side."),
+        (-1, flipped + "Asked is the sliding window as it is."),
+        (0.75, "you divided by the four pixels of the window. Nothing is divided."),
+        (4, "this is row 0, column 1. Rows come first."),
+        (6, "this is the sum of the window. Multiply each pixel by its weight first."),
+        (7, "mind the sign of the last weight."),
+        (5, "you left out the last product, 2·(-1)."),
     ]
-    expect(function(5, 32, 64), 51264, mistakes, "5, 32, 64 should give 51,264, not {}.")
-    expect(function(5, 1, 32), 832, [], "5, 1, 32 should give 832, not {}.")
+    expect(answer, 3, mistakes, "it is not {}. Write four products.")
 
 
 @exercise
-def side_after(function: Callable[[int, int], int]) -> None:
-    """Check the side of a map after a number of 2 x 2 poolings."""
-    once = "you divided by 2 x poolings, or pooled only once. Each pooling halves again."
-    expect(function(28, 2), 7, [(14, once)], "28 and 2 should give 7, not {}.")
+def output_side(function: Callable[[int, int, int, int], int]) -> None:
+    """Check the side of a map, from width, kernel, stride and padding."""
+    first = "28 and 5 should give 24: count the first place too."
+    expect(function(28, 5, 1, 0), 24, [(23, first)], "28 and 5 should give 24, not {}.")
     mistakes = [
-        (3.5, "there is no half row. Use //."),
-        (4, "a row that is left over is dropped: 7 becomes 3, not 4."),
+        (13, "add the 1 after dividing by the stride, not before."),
+        (27, "the stride is left out: 28, 2, stride 2 should give 14."),
     ]
-    expect(function(28, 3), 3, mistakes, "28 and 3 should give 3, not {}.")
-    expect(function(28, 0), 28, [], "without pooling the side stays 28, yours is {}.")
-    expect(function(28, 1), 14, [], "28 and 1 should give 14, not {}.")
+    expect(function(28, 2, 2, 0), 14, mistakes, "28, 2, stride 2 should give 14, not {}.")
+    padded = "28, 5, padding 2 should give 28."
+    mistakes = [
+        (24, f"the padding is left out: {padded}"),
+        (26, f"padding is added on both sides: {padded}"),
+    ]
+    expect(function(28, 5, 1, 2), 28, mistakes, f"look at the padding: {padded}")
+    mistakes = [
+        (12.5, "there is no half place. Use //."),
+        (13, "a half place is dropped, not added."),
+    ]
+    expect(function(28, 5, 2, 0), 12, mistakes, "28, 5, stride 2 should give 12, not {}.")
+    found = (24, 14, function(11, 3, 3, 1), function(7, 2, 2, 0))
+    expect(found, (24, 14, 4, 3), [], "expected 24, 14, 4 and 3, got {}.")
 
 
 @exercise
-def dropout(function: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> None:
-    """Check inverted dropout with a given mask."""
-    values = np.arange(1.0, 9.0)
-    keep = np.array([1, 0, 0, 1, 0, 0, 0, 0], bool)
+def mean_pool(function: Callable[[np.ndarray, int], np.ndarray]) -> None:
+    """Check mean pooling with blocks of any side."""
+    values = np.random.default_rng(4).integers(-9, 10, (6, 8)).astype(float)
+    blocks = _blocks(values, 2)
+    right = blocks.mean(axis=(1, 3))
     mistakes = [
-        (values * keep, "you dropped, but did not enlarge what stays."),
-        (values * keep / 0.75, "you divided by the rate. Divide by the part that stays."),
-        (values * keep * 0.25, "you made what stays smaller. It must get larger."),
-        (values * keep * 2, "you doubled. That is right for a rate of 0.5 only."),
-        (values * ~keep * 4, "you kept what should be dropped."),
-        (values * 4, "you enlarged, but dropped nothing."),
+        (blocks.max(axis=(1, 3)), "this is the largest of each block. Take the mean."),
+        (blocks.sum(axis=(1, 3)), "this is the sum of each block. Divide it."),
+        (right * 2, "you divided by the side. A block has side times side values."),
+        (values[::2, ::2], "you took one value of each block. Take the mean of all of them."),
     ]
-    wanted = "expected {right}, got {}."
-    expect(function(values, keep, 0.75), values * keep * 4, mistakes, wanted)
+    shape = "6 x 8 values in blocks of 2 give a shape of (3, 4), not {shape}."
+    expect(function(values, 2), right, mistakes, shape=shape)
+    right = _blocks(values[:, :6], 3).mean(axis=(1, 3))
+    fixed = "blocks of 2 work, blocks of 3 do not: use the side that is given."
+    mistakes = [(lambda result: result.shape == (3, 3), fixed)]
+    shape = "6 x 7 values in blocks of 3 give (2, 2): column 6 is dropped. Yours: {shape}."
+    expect(function(values[:, :7], 3), right, mistakes, shape=shape)
+
+
+@exercise
+def convolve(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+    """Check a true convolution without padding, on an image and a kernel that are not square."""
+    generator = np.random.default_rng(4)
+    image = generator.integers(-9, 10, (5, 6)).astype(float)
+    kernel = generator.integers(-9, 10, (3, 2)).astype(float)
+    right = _correlate(image, kernel[::-1, ::-1])
+    mistakes = [
+        (_correlate(image, kernel), "this is the correlation. Flip the kernel first."),
+        (_correlate(image, kernel[::-1]), "you flipped the rows. Flip the columns too."),
+        (_correlate(image, kernel[:, ::-1]), "you flipped the columns. Flip the rows too."),
+        (right / kernel.size, "you divided by the size of the kernel. Nothing is divided."),
+        (right[::-1, ::-1], "you flipped the map, or the image. Flip the kernel."),
+        (_correlate(image[::-1, ::-1], kernel), "you flipped the image. Flip the kernel."),
+    ]
+    shape = "5 x 6 pixels and a kernel of 3 x 2 give a map of (3, 5), not {shape}."
+    expect(function(image, kernel), right, mistakes, shape=shape)
+
+
+def _blocks(values: np.ndarray, side: int) -> np.ndarray:
+    rows, columns = (size // side for size in values.shape)
+    return values.reshape(rows, side, columns, side)
+
+
+def _correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return np.einsum("mnjk,jk->mn", windows, kernel)

@@ -1,4 +1,4 @@
-"""Checkers of notebook 06, and the reader of its summaries."""
+"""Checkers of notebook 06, and the writer and the reader of its TensorBoard log."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,130 +8,122 @@ import numpy as np
 from mnist_edu.errors import needs
 from mnist_edu.exercises.checker import exercise, expect
 
-PER_ROW = "subtract the largest logit of each row, not one number for all rows."
+HISTOGRAM_EDGES = np.linspace(-0.08, 0.08, 65)
+HISTOGRAM_CENTRES = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
 
 
-def read_scalars(folder: Path, tag: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read one series of numbers from all event files of a folder.
+def weight_log(folder: Path, model):
+    """Return a Keras callback that logs histograms of all weights to ``folder`` after each epoch.
+
+    ``histogram_freq`` of Keras' TensorBoard callback logs the same, but TensorFlow makes 30 float64
+    numbers of every weight for it: 770 MB for the dense layer of the series.
+    """
+    keras, tf = needs("keras", "lessons"), needs("tensorflow", "lessons")
+    histograms = needs("tensorboard.plugins.histogram.summary_v2", "lessons")
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def write(epoch: int, logs: dict) -> None:
+        with writer.as_default(epoch):
+            for layer in model.layers:
+                for weight in layer.weights:
+                    name = f"{layer.name}/{weight.name}/histogram"
+                    page = histograms.histogram_pb(name, keras.ops.convert_to_numpy(weight))
+                    tf.summary.experimental.write_raw_pb(page.SerializeToString(), step=epoch)
+        writer.flush()
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=write)
+
+
+def weight_histograms(folder: Path, layer: str) -> dict[str, np.ndarray]:
+    """Read the histograms of a layer's weights from a TensorBoard log.
 
     Parameters
     ----------
-    folder : where a ``FileWriter`` of TensorFlow 1 wrote
-    tag : name of the summary
+    folder : the log's folder
+    layer : name of the layer
 
     Returns
     -------
-    steps int (n,) and values float (n,), in the order of the steps
+    dict from "epoch 1", ... to the number of weights in each bin around ``HISTOGRAM_CENTRES``
     """
-    tf, values = needs("tensorflow", "lessons").compat.v1, {}
-    for path in sorted(folder.glob("events*")):
-        for event in tf.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                if value.tag == tag:
-                    values[event.step] = value.simple_value
-    steps = sorted(values)
-    return np.array(steps), np.array([values[step] for step in steps])
+    events = needs("tensorboard.backend.event_processing.event_accumulator", "lessons")
+    tensors = needs("tensorboard.util.tensor_util", "lessons")
+    log = events.EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+    tag = next(tag for tag in log.Tags()["tensors"] if f"{layer}/kernel/" in tag)
+    return {
+        f"epoch {event.step + 1}": _rebin(tensors.make_ndarray(event.tensor_proto))
+        for event in log.Tensors(tag)
+    }
+
+
+def _rebin(buckets: np.ndarray) -> np.ndarray:
+    """Bring buckets (left, right, count) to our bins, by their cumulative counts."""
+    edges = np.concatenate([buckets[:1, 0], buckets[:, 1]])
+    below = np.concatenate([[0], np.cumsum(buckets[:, 2])])
+    return np.diff(np.interp(HISTOGRAM_EDGES, edges, below))
+
+
+def start_again(model, network: Callable, seed: int) -> None:
+    """Give a compiled model new first weights and an optimizer without memory.
+
+    Training the same model again saves the seconds in which TensorFlow prepares a new one.
+
+    Parameters
+    ----------
+    model : compiled Keras model
+    network : function that makes a network of the same layers
+    seed : fixes the first weights and the order of the images
+    """
+    keras = needs("keras", "lessons")
+    keras.utils.set_random_seed(seed)
+    model.set_weights(network().get_weights())
+    for variable in model.optimizer.variables[2:]:  # 0 and 1: steps so far, learning rate
+        variable.assign(keras.ops.zeros_like(variable))
+    model.optimizer.iterations.assign(0)
 
 
 @exercise
-def dropout_rate(rate: float) -> None:
-    """Check the rate that belongs to keep_prob = 0.8."""
+def convolution_weights(function: Callable[[int, int, int], int]) -> None:
+    """Check the number of learned values of a convolution with biases."""
+    all_maps = "a filter looks at all 32 incoming maps, and has weights for each of them."
     mistakes = [
-        (0.8, "this is the part that stays. Keras asks for the part that is dropped."),
-        (1.25, "by this the rest is enlarged. Keras does that by itself."),
-        (0.5, "this belongs to keep_prob = 0.5. Here keep_prob is 0.8."),
-        (20, "a rate is a part of 1, not a percentage."),
+        (51200, "these are the weights. Each filter has a bias too."),
+        (1664, all_maps),
+        (1600, all_maps),
+        (51201, "there is one bias for each filter, not one for the layer."),
+        (53248, "a filter has one bias, not one for each incoming map."),
+        (10304, "the window is square: its side times its side."),
     ]
-    expect(rate, 0.2, mistakes, "a part of 0.8 stays. Which part is dropped?")
+    expect(function(5, 32, 64), 51264, mistakes, "5, 32, 64 should give 51,264, not {}.")
+    expect(function(5, 1, 32), 832, [], "5, 1, 32 should give 832, not {}.")
 
 
 @exercise
-def learned_values(function: Callable[[list], int]) -> None:
-    """Check the count of a network's own values among the variables of a checkpoint."""
-    all_of_it = "this is all that the file holds. Leave out Adam's memory and the three counters."
+def side_after(function: Callable[[int, int], int]) -> None:
+    """Check the side of a map after a number of 2 x 2 poolings."""
+    once = "you divided by 2 x poolings, or pooled only once. Each pooling halves again."
+    expect(function(28, 2), 7, [(14, once)], "28 and 2 should give 7, not {}.")
     mistakes = [
-        (48, all_of_it),
-        (45, "Adam's memory is counted. It is no part of the network."),
-        (18, "beta1_power, beta2_power and global_step are counted. They are no weights."),
-        (33, "one half of Adam's memory and the three counters are still counted."),
-        (30, "Adam has two numbers for each weight: .../Adam and .../Adam_1."),
-        (10, "you added the numbers of a shape. Multiply them."),
-        (12, "biases are learned too."),
-        (2, "these are the variables. The question is how many numbers they hold."),
+        (3.5, "there is no half row. Use //."),
+        (4, "a row that is left over is dropped: 7 becomes 3, not 4."),
     ]
-    small = _variables({"FC1/biases": [3], "FC1/weights": [4, 3]})
-    expect(function(small), 15, mistakes, "(4, 3) and (3,) hold 15 values, not {}.")
-    deep = {"layer/biases": [2], "layer/weights": [5, 5, 1, 2], "top/weights": [2, 2]}
-    wanted = "(5, 5, 1, 2), (2, 2) and (2,) hold 56 values, not {}."
-    expect(function(_variables(deep)), 56, [], wanted)
-
-
-def _variables(own: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
-    """Return what ``list_variables`` gives for a network trained with Adam."""
-    found = [(name + end, shape) for name, shape in own.items() for end in ("", "/Adam", "/Adam_1")]
-    return found + [("beta1_power", []), ("beta2_power", []), ("global_step", [])]
+    expect(function(28, 3), 3, mistakes, "28 and 3 should give 3, not {}.")
+    expect(function(28, 0), 28, [], "without pooling the side stays 28, yours is {}.")
+    expect(function(28, 1), 14, [], "28 and 1 should give 14, not {}.")
 
 
 @exercise
-def channels_last(function: Callable[[np.ndarray, int, int, int], np.ndarray]) -> None:
-    """Check the new order of a dense kernel's rows: from channel first to channel last."""
-    rows, columns, channels = 2, 3, 4
-    last = np.arange(48.0).reshape(rows, columns, channels, 2)
-    first = last.transpose(2, 0, 1, 3)
-    given, right = first.reshape(24, 2), last.reshape(24, 2)
-    back = given.reshape(rows, columns, channels, 2).transpose(2, 0, 1, 3)
-    old = "the rows are in the old order. A reshape alone moves no number: transpose."
-    side = "rows and columns are swapped: the image would lie on its side."
-    turned = "the channels still come first, and the image is turned."
+def dropout(function: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> None:
+    """Check inverted dropout with a given mask."""
+    values = np.arange(1.0, 9.0)
+    keep = np.array([1, 0, 0, 1, 0, 0, 0, 0], bool)
     mistakes = [
-        (given, old),
-        (first.transpose(2, 1, 0, 3).reshape(24, 2), side),
-        (first.transpose(0, 2, 1, 3).reshape(24, 2), turned),
-        (back.reshape(24, 2), "this is the way back: split the channels off first."),
-        (given[::-1], "the rows are reversed. They must be sorted anew."),
+        (values * keep, "you dropped, but did not enlarge what stays."),
+        (values * keep / 0.75, "you divided by the rate. Divide by the part that stays."),
+        (values * keep * 0.25, "you made what stays smaller. It must get larger."),
+        (values * keep * 2, "you doubled. That is right for a rate of 0.5 only."),
+        (values * ~keep * 4, "you kept what should be dropped."),
+        (values * 4, "you enlarged, but dropped nothing."),
     ]
-
-    def wrong_rows(result: np.ndarray) -> str:
-        wrong = np.flatnonzero((result != right).any(axis=1))
-        return f"row {wrong[0]} is wrong, and {len(wrong)} rows in all."
-
-    shape = "the shape must stay (24, 2), yours is {shape}."
-    expect(function(given, rows, columns, channels), right, mistakes, wrong_rows, shape)
-
-
-@exercise
-def cross_entropy(function: Callable[[np.ndarray, np.ndarray], float]) -> None:
-    """Check the mean cross-entropy of (n, 10) logits and one-hot labels, huge logits too."""
-    generator = np.random.default_rng(6)
-    logits = generator.normal(size=(5, 10)) * 3
-    labels = np.eye(10)[generator.integers(0, 10, 5)]
-    sums, true = np.log(np.exp(logits).sum(axis=1)), logits[labels == 1]
-    right = np.mean(sums - true)
-    mistakes = [
-        (-right, "the sign is wrong."),
-        (right * 5, "you summed over the images. Take the mean."),
-        (right / 10, "you took the mean over the digits too."),
-        (sums.mean(), "you forgot to subtract the logit of the true digit."),
-        (-true.mean(), "you forgot the logarithm of the sum."),
-        (_is_not_finite, PER_ROW),
-    ]
-    shape = "the result has shape {shape}. The loss is one number: take the mean."
-    expect(function(logits, labels), right, mistakes, shape=shape)
-    _huge_logits(function)
-
-
-def _huge_logits(function: Callable) -> None:
-    high, even = np.array([[1000.0] + [0.0] * 9]), np.zeros((1, 10))
-    first, second = np.eye(10)[:1], np.eye(10)[1:2]
-    huge = "right for small logits, but NaN or infinity for a logit of 1,000."
-    mistakes = [(_is_not_finite, huge)]
-    expect(function(high, first), 0, mistakes, PER_ROW)
-    wrong = "a sure and wrong answer with a logit of 1,000 costs 1,000, yours {}."
-    expect(function(high, second), 1000, mistakes, wrong)
-    both = function(np.vstack([high, even]), np.vstack([first, first]))
-    expect(both, np.log(10) / 2, [], PER_ROW)
-    expect(function(even - 1000, first), np.log(10), [], PER_ROW)
-
-
-def _is_not_finite(loss: np.ndarray) -> bool:
-    return loss.ndim == 0 and not np.isfinite(loss)
+    wanted = "expected {right}, got {}."
+    expect(function(values, keep, 0.75), values * keep * 4, mistakes, wanted)

@@ -1,178 +1,202 @@
-"""Checkers of notebook 08, and the pictures that it reads: drawings, a page, a photo of it."""
+"""Checkers of notebook 08, and what it does to images: letters, rotation, thickness, noise."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from mnist_edu.errors import needs
-from mnist_edu.exercises.checker import exercise, expect, numbers
+from mnist_edu.exercises.checker import Asked, Mistake, exercise, expect
 
-# --- Pictures ------------------------------------------------------------------------------------
-
-
-def enlarge(image: np.ndarray, size: int) -> np.ndarray:
-    """Return a digit uint8 (28, 28) as sharp ink (size, size) in [0, 1]."""
-    cv2 = needs("cv2", "ink")
-    large = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC) / 255
-    return ((large - 0.4) * 6 + 0.5).clip(0, 1)
-
-
-def drawing(image: np.ndarray, generator: np.random.Generator, side: int = 280) -> np.ndarray:
-    """Draw a digit back: any size and place, a coloured pen on ground of another colour.
-
-    Parameters
-    ----------
-    image : uint8 (28, 28), white on black
-    generator : decides on size, place and colours
-    side : of the drawing, in pixels
-
-    Returns
-    -------
-    uint8 (side, side, 3), red, green, blue
-    """
-    size = int(generator.integers(side // 3, side))
-    down, right = generator.integers(0, side - size + 1, 2)
-    ink = np.zeros((side, side, 1), np.float32)
-    ink[down : down + size, right : right + size, 0] = enlarge(image, size)
-    pen = ground = np.zeros(3)
-    while abs(pen - ground).max() < 100:
-        pen, ground = generator.integers(0, 256, (2, 3))
-    return np.round(ground + ink * (pen - ground)).astype(np.uint8)
+# Corners of the strokes, (column, row) in a box of 20 x 20 pixels; only straight strokes, and
+# only letters that no digit looks like.
+LETTERS = {
+    "A": [[(2, 20), (10, 0), (18, 20)], [(5, 13), (15, 13)]],
+    "E": [[(16, 0), (4, 0), (4, 20), (16, 20)], [(4, 10), (14, 10)]],
+    "F": [[(16, 0), (4, 0), (4, 20)], [(4, 10), (14, 10)]],
+    "H": [[(3, 0), (3, 20)], [(17, 0), (17, 20)], [(3, 10), (17, 10)]],
+    "K": [[(4, 0), (4, 20)], [(16, 0), (4, 11), (16, 20)]],
+    "M": [[(2, 20), (2, 0), (10, 12), (18, 0), (18, 20)]],
+    "N": [[(3, 20), (3, 0), (17, 20), (17, 0)]],
+    "T": [[(2, 0), (18, 0)], [(10, 0), (10, 20)]],
+    "W": [[(1, 0), (6, 20), (10, 6), (14, 20), (19, 0)]],
+    "X": [[(3, 0), (17, 20)], [(17, 0), (3, 20)]],
+}
 
 
-def page(images: np.ndarray, generator: np.random.Generator, columns: int = 4) -> np.ndarray:
-    """Write digits uint8 (n, 28, 28) in rows; returns ink float (height, width) in [0, 1]."""
-    rows = -(-len(images) // columns)
-    ink = np.zeros((150 * rows + 80, 150 * columns + 80))
-    for number, image in enumerate(images):
-        size = int(generator.integers(100, 135))
-        top, left = (40 + 150 * n + generator.integers(0, 15) for n in divmod(number, columns))
-        ink[top : top + size, left : left + size] = enlarge(image, size)
-    return ink
+# --- Images ------------------------------------------------------------------------------------
 
 
-def photo(ink: np.ndarray, generator: np.random.Generator, noise: float = 7) -> np.ndarray:
-    """Photograph ink (height, width) in [0, 1] on paper: tilted, in uneven light, with a shadow.
-
-    ``noise`` is its standard deviation before the lens blurs it. Returns uint8 (height, width, 3).
-    """
-    cv2 = needs("cv2", "ink")
-    height, width = ink.shape
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), generator.uniform(-3, 3), 1)
-    ink = cv2.warpAffine(ink, turn, (width, height))[..., np.newaxis]
-    paper, pen = np.array([245, 240, 228]), np.array([50, 55, 100])
-    down, right = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
-    edge = right + 0.3 * down - generator.uniform(0.5, 0.65)
-    light = (1 - 0.25 * right) * (1 - 0.4 / (1 + np.exp(-edge / 0.08)))
-    picture = (paper + ink * (pen - paper)) * light[..., np.newaxis]
-    picture += generator.normal(0, noise, (height, width, 1))
-    return cv2.GaussianBlur(picture, (0, 0), 1).clip(0, 255).astype(np.uint8)
-
-
-def write_again(
-    strokes: list, count: int, generator: np.random.Generator, shake: float = 9
-) -> list[list[np.ndarray]]:
-    """Write the same strokes again with a shaky hand: each time other corners, slant and size.
-
-    Parameters
-    ----------
-    strokes : list of strokes, each a list of points (x, y), in a pad of 280 x 280
-    count : how many digits
-    generator : decides on them
-    shake : how far a point strays, in pixels (standard deviation)
+def draw_letters(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw capital letters with a shaky hand.
 
     Returns
     -------
-    list of ``count`` digits, each a list of strokes, float (k, 2)
+    images float32 (count, 28, 28) in [0, 1], and the letters (count,) as texts, in turn
     """
-    digits = []
-    for _ in range(count):
-        slant, size = generator.normal(0, 0.1), generator.uniform(0.6, 1)
-        bend = size * np.array([[generator.uniform(0.8, 1.2), 0], [slant, 1]])
-        moved = [np.array(stroke) - 140 for stroke in strokes]
-        shaken = [points + generator.normal(0, shake, points.shape) for points in moved]
-        digits.append([points @ bend + 140 for points in shaken])
-    return digits
+    generator = np.random.default_rng(seed)
+    names = np.resize(list(LETTERS), count)
+    return np.stack([_draw(LETTERS[name], generator) for name in names]), names
 
 
-# --- Checkers ------------------------------------------------------------------------------------
+def _draw(strokes: list, generator: np.random.Generator) -> np.ndarray:
+    places = np.stack(np.meshgrid(np.arange(28), np.arange(28)), axis=-1).astype(float)
+    distance = np.full((28, 28), np.inf)
+    for stroke in strokes:
+        corners = np.array(stroke) + 4 + generator.normal(0, 0.8, (len(stroke), 2))
+        for start, end in zip(corners, corners[1:], strict=False):
+            distance = np.minimum(distance, _distance(places, start, end))
+    half_width = generator.uniform(0.9, 1.6)
+    return np.clip(half_width + 0.5 - distance, 0, 1).astype(np.float32)
+
+
+def _distance(places: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return how far each place (..., 2) is from the line between two points."""
+    along = np.clip((places - start) @ (end - start) / ((end - start) @ (end - start)), 0, 1)
+    return np.linalg.norm(places - start - along[..., np.newaxis] * (end - start), axis=-1)
+
+
+def rotate(images: np.ndarray, degrees: float) -> np.ndarray:
+    """Turn float images (n, 28, 28) anticlockwise about their centre.
+
+    Each new pixel looks up where it comes from, and mixes the four pixels around that place by
+    their nearness (bilinear interpolation). Outside of the image there is no ink.
+    """
+    angle, centre = np.deg2rad(degrees), 13.5
+    row, column = np.mgrid[:28, :28] - centre
+    from_row = np.cos(angle) * row + np.sin(angle) * column + centre
+    from_column = np.cos(angle) * column - np.sin(angle) * row + centre
+    padded = np.pad(images, ((0, 0), (10, 10), (10, 10)))
+    top, left = np.floor(from_row).astype(int), np.floor(from_column).astype(int)
+    turned = np.zeros_like(images)
+    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        near = (1 - abs(from_row - top - down)) * (1 - abs(from_column - left - right))
+        turned += near.astype(images.dtype) * padded[:, top + down + 10, left + right + 10]
+    return turned
+
+
+def thicken(images: np.ndarray, steps: float) -> np.ndarray:
+    """Make the strokes of images (n, 28, 28) thicker, or with negative ``steps`` thinner.
+
+    A step gives each pixel the most (or the least) ink among itself and its four neighbours, so
+    a line grows (or shrinks) by two pixels. A part of a step is a mixture of before and after.
+    """
+    choose = np.maximum if steps > 0 else np.minimum
+    left = abs(steps)
+    while left > 0:
+        part, left = min(left, 1), left - 1
+        padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+        changed = images
+        for down, right in ((0, 1), (2, 1), (1, 0), (1, 2)):
+            changed = choose(changed, padded[:, down : down + 28, right : right + 28])
+        images = (1 - part) * images + part * changed
+    return images
+
+
+def add_noise(images: np.ndarray, strength: float, seed: int = 0) -> np.ndarray:
+    """Add normal noise with a standard deviation of ``strength``; pixels stay in [0, 1]."""
+    noise = np.random.default_rng(seed).normal(0, strength, images.shape)
+    return np.clip(images + noise, 0, 1).astype(np.float32)
+
+
+# --- Words -------------------------------------------------------------------------------------
+
+
+def compare_people(guess: object, labels: np.ndarray, predicted: np.ndarray) -> None:
+    """Print the reader's labels beside the true ones and the network's, and who agrees."""
+    print("labels:      ", *labels)
+    print("the network: ", *predicted)
+    if guess is ...:
+        print("No labels of yours written down.")
+        return
+    if np.shape(guess) != np.shape(labels):
+        print(f"Write a list of {len(labels)} digits.")
+        return
+    yours = np.asarray(guess)
+    print("you:         ", *yours)
+    agree, fooled = np.sum(yours == labels), np.sum(yours == predicted)
+    print(f"You agree with the label {agree} times, with the network {fooled} times.")
+
+
+# --- Checkers ----------------------------------------------------------------------------------
 
 
 @exercise
-def fitted_width(answer: float) -> None:
-    """Check how wide ink of 90 x 150 pixels is once it is fitted into 20 x 20."""
-    narrow = "you made the narrower side 20, so the longer one does not fit. Start with it."
+def bin_share(answer: float) -> None:
+    """Check what one bin adds to the expected calibration error."""
     mistakes = [
-        (20, "this is the height. With a width of 20 too, the digit would be squeezed."),
-        (100 / 3, narrow),
-        (16.8, "28 is the side of the whole image. The ink is fitted into 20 x 20."),
-        (7.5, "this is the factor by which it shrinks. Divide the width by it."),
-        (2 / 15, "this is the factor by which it shrinks. Multiply the width by it."),
+        (0.04, "this is the gap of the bin. It counts only as much as its share of the images."),
+        (-0.01, "a gap has no sign here: too sure and too modest are both errors."),
+        (-0.04, "a gap has no sign, and counts only as much as the bin's share of the images."),
+        (2.0, "you multiplied by the number of images. Multiply by their share."),
+        (0.235, "this is confidence times share. The gap to the accuracy is what counts."),
+        (0.225, "this is accuracy times share. The gap to the confidence is what counts."),
+        (0.25, "this is the bin's share of the images. Multiply it by the gap."),
+        (0.16, "you divided by the share. Multiply."),
+        (1.0, "as a percentage this is right. Write it as a share of 1."),
     ]
-    expect(answer, 12, mistakes, "the longer side becomes 20; {} is something else.")
+    expect(answer, 0.01, mistakes, "share times gap; {} is something else.")
 
 
 @exercise
-def white_on_black(function: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Check a function that makes ink light and the ground dark, whatever it was before."""
-    light_ink = np.full((6, 8), 10, np.uint8)
-    light_ink[2:4, 3:6] = [[250, 200, 250], [120, 130, 250]]
-    dark_ink = 255 - light_ink
-    stays = "dark ink stays dark. Turn the picture round where its ground is light."
-    turned = "light ink became dark: it was right before. Ask what the ground is."
+def worst_pair(function: Asked) -> None:
+    """Check which true digit is most often read as which other, from counts (k, k)."""
+    through = "np.argmax counts through the rows"
     mistakes = [
-        (dark_ink, stays),
-        (1 - dark_ink, "1 - image is for pixels in 0..1. These end at 255."),
-        (-dark_ink, "uint8 knows no minus sign: -255 becomes 1. Take 255 - image."),
-        (light_ink / 255, "the pixels are now in 0..1. Leave them in 0..255."),
+        (3, f"{through}: 3 is row 1, column 0. Use unravel_index."),
+        (4, f"{through}, and the diagonal is right answers."),
+        (7, "this is how often. The question is which pair."),
+        ((1, 1), "the diagonal holds the right answers. Leave it out."),
+        ((0, 1), "the two are swapped: rows are true, columns are predicted."),
     ]
-    value = "a pixel of value v becomes 255 - v, or stays v."
-    expect(function(dark_ink), light_ink, mistakes, value)
-    expect(function(light_ink), light_ink, [(dark_ink, turned)], value)
-    light_ink[[0, 0, -1, -1], [0, -1, 0, -1]] = light_ink[0, 4] = 255
-    edge = "one pixel of the edge may hold ink. Let most pixels decide, not a corner."
-    expect(function(light_ink), light_ink, [], edge)
+    counts = np.array([[50, 2, 0], [7, 60, 1], [3, 4, 40]])
+    wanted = "(1, 0) stands 7 times, {} does not."
+    expect(function(counts), (1, 0), mistakes, wanted, shape="give two digits.")
+    if function.changed:
+        raise Mistake("you changed the matrix that was given to you. Work on a copy.")
+    counts = np.array([[9, 0, 6], [3, 50, 5], [0, 2, 9]])
+    each = "each direction counts alone: 1 read as 2 is one thing, 2 read as 1 another."
+    wanted = "with the 6 in row 0, column 2 it should be (0, 2): {}"
+    expect(function(counts), (0, 2), [((1, 2), each), ((2, 1), each)], wanted)
 
 
 @exercise
-def centre_shift(function: Callable[[np.ndarray], tuple[int, int]]) -> None:
-    """Check by how many pixels an image has to move down and right to be centred by mass."""
-    image = np.zeros((28, 28), np.uint8)
-    image[4:12, 4] = 250  # a stroke down, pressed hard, and a faint one to the right
-    image[12, 4:21] = 60
+def coverage_and_accuracy(function: Callable) -> None:
+    """Check coverage and accuracy of what is answered at a threshold."""
+    confidence = np.array([0.99, 0.4, 0.95, 0.9, 0.8, 0.6, 0.3, 0.2])
+    right = np.array([1, 1, 1, 0, 1, 0, 0, 0], bool)
     mistakes = [
-        ((6, 2), "this centres the box around the ink. The centre of mass is elsewhere."),
-        ((3, 5), "each inked pixel counts alike here. Weigh each by its ink."),
-        ((7, 5), "the two are swapped: down first."),
-        ((-5, -7), "the signs are wrong: ink that is too high moves down, by a number above 0."),
-        ((9, 7), "this is where the centre of mass is. How far is it from there to 14?"),
-        ((4, 7), "round to the nearest whole number, and aim at 14."),
+        ((3 / 8, 2 / 8), "divide the right answers by the answered images, not by all of them."),
+        ((3 / 8, 4 / 8), "this accuracy is that of all images. Take the answered ones."),
+        ((2 / 8, 1), "an image exactly at the threshold is answered: use >=."),
+        ((2 / 3, 3 / 8), "the two are swapped: coverage first."),
+        ((5 / 8, 2 / 5), "these are the images that it does not answer."),
+        ((5 / 8, 2 / 3), "this coverage is that of the images that it does not answer."),
+        ((3, 2 / 3), "coverage is a share, not a number of images."),
+        ((3, 2), "these are numbers of images. Both should be shares."),
     ]
-    moves = numbers(function(image))
-    wanted = "the mass should move by {right}, yours moves by {}."
-    shape = "give two numbers: how far down, how far right."
-    expect(np.round(moves), (5, 7), mistakes, wanted, shape)
-    expect(moves, (5, 7), [], "an image moves by whole pixels: round.")
+    wanted = "at 0.9 it answers 3 of 8, 2 of them right; yours: {}."
+    shape = "give two numbers: coverage and accuracy."
+    expect(function(confidence, right, 0.9), (3 / 8, 2 / 3), mistakes, wanted, shape)
+    wanted = "at 0.5 it answers 5 of 8, 3 of them right; yours: {}."
+    expect(function(confidence, right, 0.5), (5 / 8, 3 / 5), [], wanted)
 
 
 @exercise
-def reading_order(function: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Check the places of boxes (left, top, width, height) in reading order."""
-    left, top = [200, 10, 110, 20, 90], [18, 130, 12, 20, 120]
-    boxes = np.transpose([left, top, [30, 30, 10, 30, 30], [40, 44, 50, 40, 40]])
-    themselves = "give the places of the boxes, such as [3, 2, ...], not the boxes themselves."
-    once = "each of the places 0 to 4 has to stand there once: {}"
-    tops = "by their tops alone a tall digit comes first. Find the rows, then go right."
+def step_towards(function: Asked) -> None:
+    """Check a step of FGSM towards a wanted digit."""
+    image = np.array([[0.0, 0.5, 1.0], [0.3, 0.02, 0.97]])
+    gradient = np.array([[3.0, -2.0, -0.5], [0.0, 0.1, 4.0]])
+    sign = np.sign(gradient)
     mistakes = [
-        (lambda places: places.shape == boxes.shape, themselves),
-        (lambda places: sorted(places.ravel()) != [0, 1, 2, 3, 4], once),
-        ((2, 0, 3, 4, 1), tops),
-        ((1, 3, 4, 2, 0), "by their left sides alone two rows get mixed. Find the rows first."),
-        ((3, 1, 2, 4, 0), "you read down the columns. Rows first."),
-        ((1, 4, 3, 2, 0), "the lower row comes first. A small top is high on the page."),
-        ((0, 2, 3, 4, 1), "in a row you go from right to left."),
+        (np.clip(image + 0.1 * sign, 0, 1), "this walks away: the loss of the wanted digit rises."),
+        (image + 0.1 * sign, "this walks away from the wanted digit, and out of [0, 1]."),
+        (image - 0.1 * sign, "pixels left [0, 1]. Clip them."),
+        (np.clip(image - 0.1 * gradient, 0, 1), "take the sign of the gradient, not its size."),
+        (image - 0.1 * gradient, "take the sign of the gradient, and clip."),
+        (np.clip(image - sign, 0, 1), "the step has length 1. Multiply by epsilon."),
+        (-0.1 * sign, "this is the change alone. Add it to the image."),
+        (image, "nothing changed."),
     ]
-    wanted = "{right} is the order, yours is {}."
-    expect(function(boxes), (3, 2, 0, 1, 4), mistakes, wanted)
-    overlap = "two digits whose tops differ a little stand in one row: rows overlap."
-    expect(function(np.array([[60, 10, 20, 40], [10, 22, 20, 40]])), (1, 0), [], overlap)
+    right = np.clip(image - 0.1 * sign, 0, 1)
+    expect(function(image, gradient, 0.1), right, mistakes, "expected {right}, got {}.")
+    if function.changed:
+        raise Mistake("you changed the image that was given to you. Make a new one.")

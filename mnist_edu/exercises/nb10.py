@@ -1,89 +1,178 @@
-"""Checkers of notebook 10: training on several devices and in several processes."""
+"""Checkers of notebook 10, and the pictures that it reads: drawings, a page, a photo of it."""
 
-import json
 from collections.abc import Callable
 
 import numpy as np
 
-from mnist_edu.exercises.checker import Asked, Mistake, exercise, expect
+from mnist_edu.errors import needs
+from mnist_edu.exercises.checker import exercise, expect, numbers
+
+# --- Pictures ------------------------------------------------------------------------------------
+
+
+def enlarge(image: np.ndarray, size: int) -> np.ndarray:
+    """Return a digit uint8 (28, 28) as sharp ink (size, size) in [0, 1]."""
+    cv2 = needs("cv2", "ink")
+    large = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC) / 255
+    return ((large - 0.4) * 6 + 0.5).clip(0, 1)
+
+
+def drawing(image: np.ndarray, generator: np.random.Generator, side: int = 280) -> np.ndarray:
+    """Draw a digit back: any size and place, a coloured pen on ground of another colour.
+
+    Parameters
+    ----------
+    image : uint8 (28, 28), white on black
+    generator : decides on size, place and colours
+    side : of the drawing, in pixels
+
+    Returns
+    -------
+    uint8 (side, side, 3), red, green, blue
+    """
+    size = int(generator.integers(side // 3, side))
+    down, right = generator.integers(0, side - size + 1, 2)
+    ink = np.zeros((side, side, 1), np.float32)
+    ink[down : down + size, right : right + size, 0] = enlarge(image, size)
+    pen = ground = np.zeros(3)
+    while abs(pen - ground).max() < 100:
+        pen, ground = generator.integers(0, 256, (2, 3))
+    return np.round(ground + ink * (pen - ground)).astype(np.uint8)
+
+
+def page(images: np.ndarray, generator: np.random.Generator, columns: int = 4) -> np.ndarray:
+    """Write digits uint8 (n, 28, 28) in rows; returns ink float (height, width) in [0, 1]."""
+    rows = -(-len(images) // columns)
+    ink = np.zeros((150 * rows + 80, 150 * columns + 80))
+    for number, image in enumerate(images):
+        size = int(generator.integers(100, 135))
+        top, left = (40 + 150 * n + generator.integers(0, 15) for n in divmod(number, columns))
+        ink[top : top + size, left : left + size] = enlarge(image, size)
+    return ink
+
+
+def photo(ink: np.ndarray, generator: np.random.Generator, noise: float = 7) -> np.ndarray:
+    """Photograph ink (height, width) in [0, 1] on paper: tilted, in uneven light, with a shadow.
+
+    ``noise`` is its standard deviation before the lens blurs it. Returns uint8 (height, width, 3).
+    """
+    cv2 = needs("cv2", "ink")
+    height, width = ink.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), generator.uniform(-3, 3), 1)
+    ink = cv2.warpAffine(ink, turn, (width, height))[..., np.newaxis]
+    paper, pen = np.array([245, 240, 228]), np.array([50, 55, 100])
+    down, right = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    edge = right + 0.3 * down - generator.uniform(0.5, 0.65)
+    light = (1 - 0.25 * right) * (1 - 0.4 / (1 + np.exp(-edge / 0.08)))
+    picture = (paper + ink * (pen - paper)) * light[..., np.newaxis]
+    picture += generator.normal(0, noise, (height, width, 1))
+    return cv2.GaussianBlur(picture, (0, 0), 1).clip(0, 255).astype(np.uint8)
+
+
+def write_again(
+    strokes: list, count: int, generator: np.random.Generator, shake: float = 9
+) -> list[list[np.ndarray]]:
+    """Write the same strokes again with a shaky hand: each time other corners, slant and size.
+
+    Parameters
+    ----------
+    strokes : list of strokes, each a list of points (x, y), in a pad of 280 x 280
+    count : how many digits
+    generator : decides on them
+    shake : how far a point strays, in pixels (standard deviation)
+
+    Returns
+    -------
+    list of ``count`` digits, each a list of strokes, float (k, 2)
+    """
+    digits = []
+    for _ in range(count):
+        slant, size = generator.normal(0, 0.1), generator.uniform(0.6, 1)
+        bend = size * np.array([[generator.uniform(0.8, 1.2), 0], [slant, 1]])
+        moved = [np.array(stroke) - 140 for stroke in strokes]
+        shaken = [points + generator.normal(0, shake, points.shape) for points in moved]
+        digits.append([points @ bend + 140 for points in shaken])
+    return digits
+
+
+# --- Checkers ------------------------------------------------------------------------------------
 
 
 @exercise
-def combine(function: Asked) -> None:
-    """Check the gradient of a batch, made from those of parts of different size."""
+def fitted_width(answer: float) -> None:
+    """Check how wide ink of 90 x 150 pixels is once it is fitted into 20 x 20."""
+    narrow = "you made the narrower side 20, so the longer one does not fit. Start with it."
     mistakes = [
-        ((3.0, 2.0), "this is the plain mean. A part of 30 images counts three times one of 10."),
-        ((6.0, 4.0), "this is the sum. Each part counts by its share of the images."),
-        ((80.0, 120.0), "divide by the number of all images."),
-        ((40.0, 60.0), "you divided by the number of parts. Divide by the number of images."),
-        ((4.0, 1.0), "the two numbers of images are swapped."),
-        ((0.5 + 1 / 30, 4 / 30), "you divided by the numbers of images. Multiply by the shares."),
+        (20, "this is the height. With a width of 20 too, the digit would be squeezed."),
+        (100 / 3, narrow),
+        (16.8, "28 is the side of the whole image. The ink is fitted into 20 x 20."),
+        (7.5, "this is the factor by which it shrinks. Divide the width by it."),
+        (2 / 15, "this is the factor by which it shrinks. Multiply the width by it."),
     ]
-    wanted = "with 30 and 10 images it should be [2, 3]; yours: {}."
-    shape = "a gradient has one number for each weight, here two; yours: {}."
-    parts = [np.array([1.0, 4.0]), np.array([5.0, 0.0])]
-    expect(function(parts, [30, 10]), [2, 3], mistakes, wanted, shape)
-    wanted = "three parts with gradients 1, 2, 6 and 1, 1, 2 images give 3.75; yours: {}."
-    parts = [np.array([1.0]), np.array([2.0]), np.array([6.0])]
-    expect(function(parts, [1, 1, 2]), [3.75], [], wanted)
-    if function.changed:
-        raise Mistake("you changed the gradients that were given to you. Make new ones.")
+    expect(answer, 12, mistakes, "the longer side becomes 20; {} is something else.")
 
 
 @exercise
-def team(function: Callable[[list[str], int], str]) -> None:
-    """Check the text of TF_CONFIG for one worker of a team."""
-    addresses = ["10.0.0.1:2222", "10.0.0.2:2222", "10.0.0.3:2222"]
-    result = function(addresses, 2)
-    if isinstance(result, dict):
-        text = "An environment variable is a text: json.dumps makes it."
-        raise Mistake(f"this is a dictionary. {text}")
-    try:
-        config = json.loads(result)
-    except (TypeError, ValueError):
-        raise Mistake("this is not JSON. json.dumps writes it, with double quotes.") from None
-    if not isinstance(config, dict) or not {"cluster", "task"} <= set(config):
-        raise Mistake("it has two parts, cluster and task.")
-    cluster, task = config["cluster"], config["task"]
-    if cluster == {"worker": addresses[2]}:
-        raise Mistake("every worker gets the whole list of addresses, and not only its own.")
-    if not isinstance(cluster, dict) or cluster.get("worker") != addresses:
-        under = "under worker stands the list of all addresses"
-        raise Mistake(f"cluster should be a dictionary: {under}.")
-    if not isinstance(task, dict) or task.get("type") != "worker":
-        raise Mistake("task needs a type, here worker.")
-    if isinstance(task.get("index"), str):
-        raise Mistake("the index is a number, not a text.")
-    mistakes = [(3, "workers are counted from 0."), (0, "each worker has an index of its own.")]
-    expect(task.get("index"), 2, mistakes, "the index is wrong.")
-
-
-@exercise
-def ring_bytes(function: Callable[[int, int], float]) -> None:
-    """Check the bytes that each worker sends in one step."""
+def white_on_black(function: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Check a function that makes ink light and the ground dark, whatever it was before."""
+    light_ink = np.full((6, 8), 10, np.uint8)
+    light_ink[2:4, 3:6] = [[250, 200, 250], [120, 130, 250]]
+    dark_ink = 255 - light_ink
+    stays = "dark ink stays dark. Turn the picture round where its ground is light."
+    turned = "light ink became dark: it was right before. Ask what the ground is."
     mistakes = [
-        (1500, "a weight takes four bytes (float32)."),
-        (3000, "two rounds: once to add up, once to hand out the sums."),
-        (4000, "this is the gradient once. Multiply by 2 (n - 1) / n."),
-        (8000, "nobody has to send its own piece to itself: (n - 1) / n."),
-        (24000, "divide by n: one turn sends one piece, and one worker is asked for."),
-        (12000, "a gradient of 8-byte numbers would give this. float32 takes four."),
+        (dark_ink, stays),
+        (1 - dark_ink, "1 - image is for pixels in 0..1. These end at 255."),
+        (-dark_ink, "uint8 knows no minus sign: -255 becomes 1. Take 255 - image."),
+        (light_ink / 255, "the pixels are now in 0..1. Leave them in 0..255."),
     ]
-    expect(function(1000, 4), 6000, mistakes, "1,000 weights, 4 workers: 6,000, not {}.")
-    expect(function(1000, 1), 0, [], "one worker alone sends nothing; yours: {}.")
+    value = "a pixel of value v becomes 255 - v, or stays v."
+    expect(function(dark_ink), light_ink, mistakes, value)
+    expect(function(light_ink), light_ink, [(dark_ink, turned)], value)
+    light_ink[[0, 0, -1, -1], [0, -1, 0, -1]] = light_ink[0, 4] = 255
+    edge = "one pixel of the edge may hold ink. Let most pixels decide, not a corner."
+    expect(function(light_ink), light_ink, [], edge)
 
 
 @exercise
-def break_even(function: Callable[[float, float, int], float]) -> None:
-    """Check the batch size at which a team is as fast as one worker."""
-    alone = "this is exchange / seconds_per_image. The team still computes its own part."
+def centre_shift(function: Callable[[np.ndarray], tuple[int, int]]) -> None:
+    """Check by how many pixels an image has to move down and right to be centred by mass."""
+    image = np.zeros((28, 28), np.uint8)
+    image[4:12, 4] = 250  # a stroke down, pressed hard, and a faint one to the right
+    image[12, 4:21] = 60
     mistakes = [
-        (20, alone),
-        (80, "you left out that n - 1 of n parts are saved, and not one of n."),
-        (15, "upside down: divide by the saved part (n - 1) / n."),
-        (5, "the saved part is (n - 1) / n of the batch."),
-        (3 / 80, "upside down: exchange stands above, seconds_per_image below."),
+        ((6, 2), "this centres the box around the ink. The centre of mass is elsewhere."),
+        ((3, 5), "each inked pixel counts alike here. Weigh each by its ink."),
+        ((7, 5), "the two are swapped: down first."),
+        ((-5, -7), "the signs are wrong: ink that is too high moves down, by a number above 0."),
+        ((9, 7), "this is where the centre of mass is. How far is it from there to 14?"),
+        ((4, 7), "round to the nearest whole number, and aim at 14."),
     ]
-    wanted = "0.001 s an image, 0.02 s an exchange, 4 workers: 26.7 images; yours: {}."
-    expect(function(0.001, 0.02, 4), 80 / 3, mistakes, wanted)
-    expect(function(0.001, 0.02, 2), 40, [], "with 2 workers it should be 40; yours: {}.")
+    moves = numbers(function(image))
+    wanted = "the mass should move by {right}, yours moves by {}."
+    shape = "give two numbers: how far down, how far right."
+    expect(np.round(moves), (5, 7), mistakes, wanted, shape)
+    expect(moves, (5, 7), [], "an image moves by whole pixels: round.")
+
+
+@exercise
+def reading_order(function: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Check the places of boxes (left, top, width, height) in reading order."""
+    left, top = [200, 10, 110, 20, 90], [18, 130, 12, 20, 120]
+    boxes = np.transpose([left, top, [30, 30, 10, 30, 30], [40, 44, 50, 40, 40]])
+    themselves = "give the places of the boxes, such as [3, 2, ...], not the boxes themselves."
+    once = "each of the places 0 to 4 has to stand there once: {}"
+    tops = "by their tops alone a tall digit comes first. Find the rows, then go right."
+    mistakes = [
+        (lambda places: places.shape == boxes.shape, themselves),
+        (lambda places: sorted(places.ravel()) != [0, 1, 2, 3, 4], once),
+        ((2, 0, 3, 4, 1), tops),
+        ((1, 3, 4, 2, 0), "by their left sides alone two rows get mixed. Find the rows first."),
+        ((3, 1, 2, 4, 0), "you read down the columns. Rows first."),
+        ((1, 4, 3, 2, 0), "the lower row comes first. A small top is high on the page."),
+        ((0, 2, 3, 4, 1), "in a row you go from right to left."),
+    ]
+    wanted = "{right} is the order, yours is {}."
+    expect(function(boxes), (3, 2, 0, 1, 4), mistakes, wanted)
+    overlap = "two digits whose tops differ a little stand in one row: rows overlap."
+    expect(function(np.array([[60, 10, 20, 40], [10, 22, 20, 40]])), (1, 0), [], overlap)

@@ -1,4 +1,4 @@
-"""A sliding window that the reader moves, for notebook 04."""
+"""A sliding window that the reader moves, for notebook 05."""
 
 import html
 import json

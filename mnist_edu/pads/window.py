@@ -38,7 +38,7 @@ FILES = "*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff"
 NEEDS = {"tensorflow": "lessons", "keras": "lessons", "cv2": "ink"}  # and the extra that has it
 NO_TKINTER = (
     "this Python has no tkinter, which makes windows: install python3-tk (Debian, Ubuntu), "
-    "python3-tkinter (Fedora) or python-tk (Homebrew), or use the drawing pad of notebook 08"
+    "python3-tkinter (Fedora) or python-tk (Homebrew), or use the drawing pad of notebook 10"
 )
 
 
@@ -68,7 +68,7 @@ def draw(file: str | None = None) -> None:
     except tkinter.TclError as error:
         raise WentWrong(
             f"no window can be opened here ({error}): run this on a desktop, or use the drawing "
-            "pad of notebook 08, which needs only a browser"
+            "pad of notebook 10, which needs only a browser"
         ) from None
     window = Window(root, functools.partial(reader.reader, file))
     root.mainloop()

@@ -1,4 +1,4 @@
-"""Checkers of notebook 09, and the stored measurements that it shows."""
+"""Checkers of notebook 11, and the stored measurements that it shows."""
 
 import json
 from collections.abc import Callable
