@@ -325,6 +325,7 @@ def curves(
     x_label: str = "",
     y_label: str = "",
     log_x: bool = False,
+    log_y: bool = False,
     source: str = "",
 ) -> Picture:
     """Show named lines: arrays (n,), or (seeds, n) as a mean with a band from lowest to highest.
@@ -352,6 +353,8 @@ def curves(
         axes.set_xscale("log")
     elif len(at) <= 10:
         axes.set_xticks(at)
+    if log_y:
+        axes.set_yscale("log")
     beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 4 else {}
     axes.legend(fontsize=8, **beside)
     _plain(axes)
