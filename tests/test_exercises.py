@@ -8,12 +8,25 @@ import pytest
 from cells import NOTEBOOKS, exercise_numbers, said_by
 
 from mnist_edu.errors import Missing
-from mnist_edu.exercises import nb00, nb01, nb02, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12
+from mnist_edu.exercises import (
+    nb00,
+    nb01,
+    nb02,
+    nb03,
+    nb04,
+    nb05,
+    nb06,
+    nb07,
+    nb08,
+    nb10,
+    nb11,
+    nb12,
+)
 from mnist_edu.synthetic import make_digits
 
 MODULES = {
     module.__name__[-2:]: module
-    for module in (nb00, nb01, nb02, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12)
+    for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12)
 }
 ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
 
