@@ -32,6 +32,7 @@ CHECKERS = {  # by the name of their module and their own
     if hasattr(thing, "verdict")
 }
 KEEPING = {  # those that ask to leave the arguments as they are
+    nb03.momentum_step,
     nb08.worst_pair,
     nb08.step_towards,
     nb11.step_to_orthogonal,

@@ -204,7 +204,7 @@ def momentum_step(function: Callable) -> None:
     wanted = "the first weight, 1, with velocity -0.5 and gradient 3 should become 0.25."
     expect(found, np.array([weight + new, new]), mistakes, wanted)
     if function.changed:
-        raise Mistake("the numbers are right, but you changed the arrays that you were given.")
+        raise Mistake("you changed the arrays that you were given. Return new ones.")
     again = _flat(function(w, v, g, 0.5, 0.0))
     wanted = "right once. Use the rate and the momentum that are given."
     expect(again, np.array([weight - 0.5 * gradient, -0.5 * gradient]), [], wanted)
