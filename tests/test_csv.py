@@ -31,7 +31,22 @@ def test_another_reader_finds_the_same(tmp_path, some):
     with open(tmp_path / "a.csv", newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0][:2] == ["label", "pixel0"] and len(rows) == 21
-    assert [int(word) for word in rows[3]] == [some[1][2], *some[0][2].ravel()]
+    for row, image, label in zip(rows[1:], *some, strict=True):
+        assert [int(word) for word in row] == [label, *image.ravel()]
+
+
+def test_file_of_another_program_is_read_row_by_row_in_its_order(tmp_path, some):
+    images, labels = some
+    with open(tmp_path / "a.csv", "w", newline="") as file:
+        rows = csv.writer(file)
+        for image, label in zip(images, labels, strict=True):
+            rows.writerow(
+                [label, *(image[row, column] for row in range(28) for column in range(28))]
+            )
+    found, digits = data.read_csv(tmp_path / "a.csv")
+    np.testing.assert_array_equal(found, images)
+    np.testing.assert_array_equal(digits, labels)
+    assert (images != images.transpose(0, 2, 1)).any((1, 2)).all()
 
 
 def line(values):

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,85 @@ def test_splits_are_in_the_classic_order(digits, small_files):
     np.testing.assert_array_equal(digits.train.labels, labels[50:])
     np.testing.assert_array_equal(digits.test.labels, raw["t10k-labels-idx1-ubyte.gz"])
     assert digits.train.images.dtype == digits.train.labels.dtype == np.uint8
+
+
+# --- Each array as it lies in its file, read by hand: order, orientation, type --------------------
+
+PARTS = ("train images", "train labels", "test images", "test labels")
+WHAT = ("images-idx3-ubyte.gz", "labels-idx1-ubyte.gz")
+
+
+def told_apart(images):
+    """Say whether no image is the same turned, mirrored or transposed, or equals another image."""
+    forms = [images, images[:, ::-1], images[:, :, ::-1], images.transpose(0, 2, 1)]
+    return all((images != form).any((1, 2)).all() for form in forms[1:]) and (
+        len({image.tobytes() for form in forms for image in form}) == len(forms) * len(images)
+    )
+
+
+def in_their_order(digits):
+    """Return the four arrays that were loaded, validation and training joined again."""
+    first, rest, test = digits.validation, digits.train, digits.test
+    images = np.concatenate([first.images, rest.images])
+    labels = np.concatenate([first.labels, rest.labels])
+    return dict(zip(PARTS, (images, labels, test.images, test.labels), strict=True))
+
+
+def by_hand(folder):
+    read, names = arrays(folder), [f"{part}-{what}" for part in ("train", "t10k") for what in WHAT]
+    shapes = [(-1, 28, 28) if "images" in name else (-1,) for name in names]
+    return {p: read[n].reshape(s) for p, n, s in zip(PARTS, names, shapes, strict=True)}
+
+
+def assert_same(found, wanted, way):
+    for part, array in wanted.items():
+        assert found[part].dtype == np.uint8, f"{part}, {way}: {found[part].dtype}"
+        assert found[part].shape == array.shape, f"{part}, {way}: {found[part].shape}"
+        np.testing.assert_array_equal(found[part], array, err_msg=f"{part}, {way}")
+
+
+@pytest.mark.parametrize("size", [0, 1, 50, 299])
+def test_all_four_arrays_are_those_of_the_files(small_files, monkeypatch, size):
+    monkeypatch.setenv("MNIST_EDU_DATA", str(small_files))
+    wanted = by_hand(small_files)
+    assert told_apart(wanted["train images"]) and told_apart(wanted["test images"])
+    for way in ("decoded", "from the cache"):
+        digits = data.load("mnist", size)
+        assert len(digits.validation) == size and len(digits.train) == 300 - size
+        assert_same(in_their_order(digits), wanted, way)
+    assert_same(in_their_order(data.load("auto", size)), wanted, "auto")
+
+
+def test_all_four_arrays_are_right_without_a_cache_too(small_files, tmp_path, monkeypatch):
+    (tmp_path / "a file").write_text("in the way")
+    digits = data.load("mnist", 50, cache=tmp_path / "a file" / "cache", folder=small_files)
+    assert_same(in_their_order(digits), by_hand(small_files), "without a cache")
+
+
+def test_embedded_digits_are_those_of_their_two_seeds(few_embedded):
+    wanted = [*synthetic.make_digits(300, 1), *synthetic.make_digits(100, 2)]
+    wanted = dict(zip(PARTS, wanted, strict=True))
+    assert told_apart(wanted["train images"][:50])
+    for way in ("drawn", "from the cache"):
+        assert_same(in_their_order(data.load("synthetic", 40)), wanted, way)
+    assert synthetic.SETS == ((300, 1), (100, 2))
+
+
+@pytest.mark.skipif(not REAL, reason="MNIST_EDU_DATA is not set")
+def test_all_four_arrays_of_mnist_are_those_of_its_files(monkeypatch):
+    monkeypatch.setenv("MNIST_EDU_DATA", os.path.abspath(REAL))
+    assert_same(in_their_order(data.load()), by_hand(Path(REAL)), "MNIST")
+
+
+def test_an_image_is_read_row_by_row_from_the_top(small_files, monkeypatch):
+    """The bytes of a file, counted by hand: 16 of head, then 784 an image, 28 a row."""
+    monkeypatch.setenv("MNIST_EDU_DATA", str(small_files))
+    digits = data.load("mnist", 0)
+    for name, images in (("train", digits.train.images), ("t10k", digits.test.images)):
+        raw = gzip.decompress((small_files / f"{name}-images-idx3-ubyte.gz").read_bytes())
+        for number, row, column in ((0, 0, 1), (0, 1, 0), (7, 20, 3), (99, 27, 26)):
+            place = 16 + 784 * number + 28 * row + column
+            assert images[number, row, column] == raw[place], (name, number, row, column)
 
 
 def test_repr_names_source_and_sizes(digits):
@@ -374,6 +454,29 @@ def test_forms():
     assert data.one_hot([2, 0], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
+def test_every_shade_is_divided_by_255_and_nothing_else():
+    shades = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    wanted = np.array([np.float32(shade / 255) for shade in range(256)]).reshape(1, 16, 16)
+    np.testing.assert_allclose(data.scale(shades), wanted, rtol=1e-6)
+
+
+def test_forms_keep_every_pixel_in_its_place():
+    images = np.random.default_rng(1).integers(0, 256, (3, 28, 28)).astype(np.uint8)
+    flat, channel = data.flatten(images), data.add_channel(images)
+    assert channel.shape == (3, 28, 28, 1)
+    for n, row, column in ((0, 0, 1), (1, 1, 0), (2, 5, 21), (2, 27, 26)):
+        pixel = images[n, row, column]
+        assert flat[n, 28 * row + column] == channel[n, row, column, 0] == pixel
+    np.testing.assert_array_equal(data.flatten(channel), flat)
+
+
+def test_one_hot_has_its_one_at_the_label_of_its_own_row():
+    labels = np.array([3, 0, 9, 9, 4], np.uint8)
+    hot = data.one_hot(labels)
+    assert hot.dtype == np.float32 and hot.shape == (5, 10)
+    assert [list(row).index(1) for row in hot] == labels.tolist() and hot.sum() == 5
+
+
 def test_scaling_twice_is_refused():
     with pytest.raises(ValueError, match="scaled already"):
         data.scale(np.zeros((1, 28, 28), np.float32))
@@ -411,6 +514,17 @@ def test_shift_moves_ink_and_loses_what_leaves(right, down, at):
     assert moved.sum() == (200 if at else 0)
     if at:
         assert moved[0][at] == 200
+
+
+@pytest.mark.parametrize(("right", "down"), [(2, 2), (-1, 3), (0, -4), (5, 0)])
+def test_every_pixel_of_every_image_moves_alike(right, down):
+    images = np.random.default_rng(2).integers(1, 256, (3, 28, 28)).astype(np.uint8)
+    wanted = np.zeros_like(images)
+    for row in range(28):
+        for column in range(28):
+            if 0 <= row - down < 28 and 0 <= column - right < 28:
+                wanted[:, row, column] = images[:, row - down, column - right]
+    np.testing.assert_array_equal(data.shift(images, right, down), wanted)
 
 
 def test_data_starts_without_tensorflow_and_matplotlib():

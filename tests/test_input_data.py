@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import KNOWING, arrays
 
-from mnist_edu import idx, input_data
+from mnist_edu import idx, input_data, synthetic
 
 
 @pytest.fixture
@@ -34,6 +34,59 @@ def test_one_hot_labels(read):
     one_hot, plain = read(one_hot=True), read()
     assert one_hot.test.labels.shape == (100, 10)
     np.testing.assert_array_equal(one_hot.test.labels.argmax(1), plain.test.labels)
+
+
+def test_each_part_has_its_own_images_row_by_row_and_their_labels(read, small_files):
+    raw = arrays(small_files)
+    names = (
+        f"{part}-{what}.gz"
+        for part in ("train", "t10k")
+        for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
+    )
+    images, labels, test_images, test_labels = (raw[name] for name in names)
+    images, test_images = images.reshape(-1, 784), test_images.reshape(-1, 784)
+    wanted = {
+        "train": (images[50:], labels[50:]),
+        "validation": (images[:50], labels[:50]),
+        "test": (test_images, test_labels),
+    }
+    floats, plain, hot = read(), read(dtype="uint8"), read(one_hot=True)
+    squares = read(reshape=False, dtype="uint8")
+    for part, (pixels, digits) in wanted.items():
+        np.testing.assert_array_equal(getattr(plain, part).images, pixels, err_msg=part)
+        np.testing.assert_array_equal(getattr(plain, part).labels, digits, err_msg=part)
+        np.testing.assert_allclose(getattr(floats, part).images, pixels / 255, rtol=1e-6)
+        np.testing.assert_array_equal(getattr(hot, part).labels, np.eye(10)[digits], err_msg=part)
+        assert getattr(hot, part).num_examples == len(digits)
+        kept = getattr(squares, part).images
+        np.testing.assert_array_equal(kept, pixels.reshape(-1, 28, 28, 1), err_msg=part)
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_batches_of_each_part_hold_each_image_with_its_label_once(read, small_files, part):
+    split = getattr(read(dtype="uint8", seed=3), part)
+    before = list(zip(split.images.copy(), split.labels.copy(), strict=True))
+    images, labels = split.next_batch(split.num_examples)
+    label_of = {image.tobytes(): label for image, label in before}
+    assert len({image.tobytes() for image in images}) == len(label_of) == split.num_examples
+    assert all(label_of[a.tobytes()] == b for a, b in zip(images, labels, strict=True))
+    assert any((a != b).any() for a, (b, _) in zip(images, before, strict=True)), "not shuffled"
+
+
+def test_parts_of_the_same_size_are_shuffled_in_orders_of_their_own(read):
+    orders, mnist = set(), read(validation_size=150, dtype="uint8", seed=1)
+    for part in (mnist.train, mnist.validation):
+        place = {image.tobytes(): number for number, image in enumerate(part.images)}
+        orders.add(tuple(place[image.tobytes()] for image in part.next_batch(150)[0]))
+    assert len(orders) == 2
+
+
+def test_embedded_digits_are_served_too(few_embedded):
+    mnist = input_data.read_data_sets("nowhere", source="synthetic", validation_size=50)
+    images, labels = synthetic.make_digits(300, 1)
+    np.testing.assert_allclose(mnist.train.images, images[50:].reshape(250, 784) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(mnist.train.labels, labels[50:])
+    np.testing.assert_array_equal(mnist.test.labels, synthetic.make_digits(100, 2)[1])
 
 
 def test_unscaled_and_unflattened(read):
