@@ -14,6 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mnist_edu.errors import needs
+
+cv2 = needs("cv2", "ink")
+
 STEPS = ("colour", "light", "sign", "lines", "specks", "pen", "fit", "shape", "grey", "centre")
 SIDE = 28  # of MNIST's images
 FIT = 20  # longer side of the ink in them
@@ -102,7 +106,6 @@ def draw_strokes(strokes, size: int = 280, width: float = 20) -> np.ndarray:
     ValueError
         If a stroke is no list of points, or size or width is not positive.
     """
-    cv2 = _opencv()
     if not (0 < size <= 4096 and 0 < width <= size):
         raise ValueError(f"size {size} and width {width}: use 0 < width <= size <= 4096")
     bitmap = np.zeros((4 * size, 4 * size), np.uint8)  # four times too large: smooth edges
@@ -133,10 +136,9 @@ def read_image(file: str | os.PathLike | bytes) -> np.ndarray:
     ValueError
         If the file is missing, no image, or too large. The message says what to do.
     """
-    cv2 = _opencv()
     name, content = _content(file)
-    pixels, kind, alpha = _size(name, content)
-    flags = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR
+    pixels, kind, whole = _size(name, content)
+    flags = cv2.IMREAD_UNCHANGED if whole else cv2.IMREAD_COLOR
     for power in (2, 4, 8):
         if kind == "JPEG" and pixels > PIXEL_LIMIT:
             flags, pixels = getattr(cv2, f"IMREAD_REDUCED_COLOR_{power}"), pixels / 4
@@ -148,18 +150,11 @@ def read_image(file: str | os.PathLike | bytes) -> np.ndarray:
         image = None
     if image is None:
         raise ValueError(f"{name} is damaged, its pixels cannot be decoded: take or save it again")
-    return _eight_bits(cv2, image)
+    image = _eight_bits(image)
+    return _upright(image, content) if whole and kind != "TIFF" else image
 
 
 # --- Reading -------------------------------------------------------------------------------------
-
-
-def _opencv():
-    try:
-        import cv2
-    except ImportError as error:
-        raise ImportError(f'OpenCV is missing ({error}): pip install "mnist_edu[ink]"') from None
-    return cv2
 
 
 def _content(file: str | os.PathLike | bytes) -> tuple[str, bytes]:
@@ -177,7 +172,10 @@ def _content(file: str | os.PathLike | bytes) -> tuple[str, bytes]:
 
 
 def _size(name: str, content: bytes) -> tuple[float, str, bool]:
-    """Return number of pixels, format, and whether there is alpha; nothing is decoded for it."""
+    """Return number of pixels, format, and whether there is more than colours: alpha, fractions.
+
+    Nothing is decoded for it.
+    """
     import io
     import warnings
 
@@ -185,18 +183,37 @@ def _size(name: str, content: bytes) -> tuple[float, str, bool]:
 
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
-            alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-            return image.width * image.height, image.format, alpha
+            whole = image.mode in ("RGBA", "LA", "PA", "F", "I") or "transparency" in image.info
+            return image.width * image.height, image.format, whole
     except Image.DecompressionBombError:
         raise ValueError(f"{name} {TOO_LARGE}") from None
     except (OSError, ValueError, SyntaxError):
-        raise ValueError(f"{name} is no image that can be read here: use PNG or JPEG") from None
+        kind = "a HEIC photo, which cannot" if content[4:8] == b"ftyp" else "no image that can"
+        raise ValueError(f"{name} is {kind} be read here: use PNG or JPEG") from None
 
 
-def _eight_bits(cv2, image: np.ndarray) -> np.ndarray:
+def _upright(image: np.ndarray, content: bytes) -> np.ndarray:
+    """Turn as EXIF says what OpenCV turns only where it drops alpha."""
+    import io
+
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as file:
+        turn = file.getexif().get(0x0112, 1)
+    if turn in (5, 6, 7, 8):
+        image = image.swapaxes(0, 1)
+    image = image[::-1] if turn in (3, 4, 7, 8) else image
+    return image[:, ::-1] if turn in (2, 3, 6, 7) else image
+
+
+def _eight_bits(image: np.ndarray) -> np.ndarray:
     """Return red, green, blue (and alpha) in 0..255 from OpenCV's order and depth."""
     if image.dtype == np.uint16:
         image = (image // 257).astype(np.uint8)
+    elif image.dtype != np.uint8:  # scientific TIFF, in 0..1, bytes, 16 bits, or whatever
+        image = np.nan_to_num(image.astype(float), posinf=0, neginf=0).clip(0)
+        full = next((top for top in (1, 255, 65535) if image.max() <= top), image.max())
+        image = np.round(255 * image / full).astype(np.uint8)
     if image.ndim == 2:
         return np.repeat(image[..., None], 3, axis=2)
     return image[..., [2, 1, 0, 3][: image.shape[2]]]
@@ -221,21 +238,30 @@ def _ink(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, np.nd
     if unknown := set(without) - set(STEPS):
         raise ValueError(f"no step is called {min(unknown)!r}: use one of {', '.join(STEPS)}")
     grey = _grey(_opaque(_reduced(_checked(image))), "colour" not in without)
+    grey, margin = _with_margin(_note_alone(grey))
     difference = _difference(grey, without)
-    low, paper = np.percentile(difference, (5, 30))  # also where lines cover half of the paper
-    difference -= paper
+    ink = _clear(difference)
+    mask = _strokes(ink)
+    if "lines" not in without and max(mask.shape) > 100:  # in fewer pixels strokes are as thin
+        mask = _without_lines(ink, mask)
+    inner = tuple(slice(margin, side - margin) for side in mask.shape)
+    ink, mask = ink[inner], mask[inner]
+    if not mask.any() or (mask.mean() > 0.7 and not margin):
+        raise ValueError(f"almost everything is ink, and no digit can be seen: {ADVICE}")
+    return ink, mask
+
+
+def _clear(difference: np.ndarray) -> np.ndarray:
+    """Return ink in 0..1: 0 at the paper and its noise, 1 at full strokes."""
+    every = 1 + max(difference.shape) // 500
+    sample = difference[::every, ::every]
+    low, paper = np.percentile(sample, (5, 30))  # also where lines cover half of the paper
     noise = 0.9 * float(paper - low)
-    strong = difference[difference > max(FAINTEST, 6 * noise)]
+    strong = difference[difference > paper + max(FAINTEST, 6 * noise)] - paper
     if len(strong) < 5:
         raise ValueError(f"no ink was found, the picture is all of one shade: {ADVICE}")
     full = np.percentile(strong, 95)
-    ink = ((difference - 2 * noise) / (full - 2 * noise)).clip(0, 1)
-    mask = _strokes(ink)
-    if "lines" not in without:
-        mask = _without_lines(ink, mask)
-    if mask.mean() > 0.7:
-        raise ValueError(f"almost everything is ink, and no digit can be seen: {ADVICE}")
-    return ink, mask
+    return ((difference - paper - 2 * noise) / (full - 2 * noise)).clip(0, 1)
 
 
 def _checked(image: np.ndarray) -> np.ndarray:
@@ -255,7 +281,7 @@ def _checked(image: np.ndarray) -> np.ndarray:
             f"a picture must have the shape (height, width), (height, width, 3) or "
             f"(height, width, 4), not {image.shape}: give one picture at a time"
         )
-    if min(image.shape[:2]) < 8 or max(image.shape[:2]) > 20 * min(image.shape[:2]):
+    if max(image.shape[:2]) < 8 or max(image.shape[:2]) > 20 * min(image.shape[:2]):
         height, width = image.shape[:2]
         raise ValueError(
             f"a picture of {width} x {height} pixels is too small or too narrow: "
@@ -265,7 +291,6 @@ def _checked(image: np.ndarray) -> np.ndarray:
 
 
 def _reduced(image: np.ndarray) -> np.ndarray:
-    cv2 = _opencv()
     scale = WORK / max(image.shape[:2])
     if scale >= 1:
         return image
@@ -303,52 +328,188 @@ def _grey(image: np.ndarray, best: bool) -> np.ndarray:
     return ((image @ weights.astype(np.float32) + start) / 255).astype(np.float32)
 
 
+def _with_margin(grey: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the picture, with a margin of paper if a digit was cut out at its box; and how wide.
+
+    Such a picture has two shades, and the ink is one piece from edge to edge, both ways, that
+    leaves the corners to the paper.
+    """
+    small, _ = _small(grey, 200)
+    _, light = cv2.threshold(small, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    if min(light.mean(), 1 - light.mean()) == 0 or _between(small, light) < 0.9:
+        return grey, 0
+    for ink in (light, 1 - light):
+        circles, evenness, stats = _shapes(ink)
+        _, _, width, height, area = stats[(n := stats[:, cv2.CC_STAT_AREA].argmax())]
+        spans = min(width / ink.shape[1], height / ink.shape[0]) * area / ink.sum()
+        edge = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]]).mean()
+        if spans > 0.8 and evenness[n] > 0.45 and edge + circles[n] / max(ink.shape) < 0.85:
+            margin = max(grey.shape) // 5
+            paper = float(np.median(small[ink == 0])) / 255
+            return np.pad(grey, margin, constant_values=paper), margin
+    return grey, 0
+
+
+def _between(grey: np.ndarray, light: np.ndarray) -> float:
+    """Return how much of the variance is that between two shades (Otsu's measure), 0..1."""
+    part = light.mean()
+    apart = float(grey[light > 0].mean()) - float(grey[light == 0].mean())
+    return part * (1 - part) * apart**2 / float(grey.var())
+
+
+def _note_alone(grey: np.ndarray) -> np.ndarray:
+    """Return the picture with what lies around a light note as light as the note.
+
+    A note is a light piece with four straight sides, on something dark, with dark ink on it.
+    """
+    small, _ = _small(np.log2(1 + 15 * grey) / 4, 200)
+    _, light = cv2.threshold(small, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    outlines, _ = cv2.findContours(light, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return grey
+    outline = max(outlines, key=cv2.contourArea)
+    box = cv2.minAreaRect(outline)
+    note = cv2.fillPoly(np.zeros_like(light), [outline], 1)
+    edges = [note[0], note[-1], note[:, 0], note[:, -1]]
+    written = note.sum() - light[note > 0].sum()
+    sides = cv2.contourArea(outline) / (1 + box[1][0] * box[1][1])
+    if not (sides > 0.85 and note.mean() > 0.05 and sum(e.mean() > 0.05 for e in edges) < 2):
+        return grey
+    if not 0.001 < written / note.sum() < 0.5:
+        return grey
+    paper = np.float32(2 ** (4 * np.median(small[(note & light) > 0]) / 255) - 1) / 15
+    inner = cv2.erode(note, np.ones((5, 5), np.uint8))
+    return np.where(cv2.resize(inner, grey.shape[::-1]) > 0, grey, paper)
+
+
+def _small(grey: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """Return uint8, the longer side at most ``side``, and by how much it was reduced."""
+    scale = min(1.0, side / max(grey.shape))
+    size = [max(1, round(scale * length)) for length in grey.shape[::-1]]
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return np.round(255 * small).astype(np.uint8), scale
+
+
 def _difference(grey: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
     """Return how far each pixel is from the ground below the ink, ink positive.
 
     A shadow makes ink and paper darker in the same proportion; so dark ink is what is missing in
     parts of the ground.
     """
-    cv2 = _opencv()
     if max(grey.shape) > 400:  # the noise of a camera
         grey = cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 1000)
-    ground, dark_ink = _ground(grey)
-    if "light" in without:
-        ground = np.full_like(grey, np.median(grey))
+    dark_ink, reach = _pen(grey)
+    ground = np.full_like(grey, np.median(grey))
+    if "light" not in without:
+        ground = _ground(grey, cv2.MORPH_CLOSE if dark_ink else cv2.MORPH_OPEN, reach)
     if dark_ink or "sign" in without:
         return (ground - grey) / np.maximum(ground, 0.2)
     return grey - ground
 
 
-def _ground(grey: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Return the ground below the ink, and whether the ink is dark.
+def _ground(grey: np.ndarray, operation: int, reach: int) -> np.ndarray:
+    """Return the ground below the ink: in a window wider than a pen some pixel shows it.
 
-    Strokes are narrow: in a window wider than a pen some pixel shows the ground. For dark ink that
-    is the lightest (closing), for light ink the darkest (opening). The wrong one of the two takes
-    more for ink than there is, and leaves blots where digits were, so the ground is less even.
+    For dark ink that is the lightest (closing), for light ink the darkest (opening). What is wider
+    than the window, such as a shadow or a table, belongs to the ground.
     """
-    cv2 = _opencv()
-    height, width = grey.shape
-    scale = min(1.0, 200 / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    reach = max(size) // 3
-    light = _swept(small, cv2.MORPH_CLOSE, reach)
-    dark = _swept(small, cv2.MORPH_OPEN, reach)
-    if_dark_ink = (0.001 + (light - small).mean()) * _unevenness(light)
-    if_light_ink = (0.001 + (small - dark).mean()) * _unevenness(dark)
-    dark_ink = bool(if_dark_ink <= if_light_ink)
-    ground = cv2.blur(light if dark_ink else dark, (5, 5))
-    return cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR), dark_ink
+    small, scale = _small(grey, max(grey.shape) * min(1, 24 / reach))
+    swept = _swept(small, operation, 1 + round(scale * reach))
+    smooth = cv2.blur(swept, (3, 3))
+    return cv2.resize(smooth, grey.shape[::-1], interpolation=cv2.INTER_LINEAR) / np.float32(255)
 
 
-def _unevenness(ground: np.ndarray) -> float:
-    return 1e-6 + float(sum(np.abs(np.diff(ground, axis=axis)).mean() for axis in (0, 1)))
+def _pen(grey: np.ndarray) -> tuple[bool, int]:
+    """Return whether ink is dark, and a window in pixels that is wider than its strokes."""
+    small, scale = _small(grey, 400)
+    reach, found = max(small.shape) // 3, []
+    while reach > 2:
+        light, dark = (_swept(small, how, reach) for how in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN))
+        dark_ink = _is_dark(small, light, dark)
+        wide, blot = _widths(light - small if dark_ink else small - dark)
+        if wide or blot:
+            found.append((dark_ink, 3 * (wide or blot)))
+        if blot <= 1.5 * wide or reach <= 4 * wide:
+            break
+        reach = int(min(4 * wide if wide else blot / 2, reach / 2))
+    if not found:
+        return True, max(grey.shape) // 3
+    dark_ink, reach = found[-1]
+    return dark_ink, round(reach / scale) + 2
+
+
+def _is_dark(small, light, dark) -> bool:
+    """Tell whether ink is dark.
+
+    The wrong answer takes more for ink than there is, and leaves blots where digits were, so the
+    ground there is less even.
+    """
+    changed = cv2.absdiff(light, dark)
+    where = changed > 0.3 * changed.max()
+    if_dark_ink = (0.25 + (light - small).mean()) * _unevenness(light, where)
+    if_light_ink = (0.25 + (small - dark).mean()) * _unevenness(dark, where)
+    return bool(if_dark_ink <= if_light_ink)
+
+
+def _unevenness(ground: np.ndarray, where: np.ndarray) -> float:
+    steps = (
+        cv2.absdiff(g[1:], g[:-1])[w[1:]].sum() for g, w in ((ground, where), (ground.T, where.T))
+    )
+    return 1e-3 + float(sum(steps)) / ground.size
+
+
+def _widths(hat: np.ndarray) -> tuple[float, float]:
+    """Return how wide the widest stroke is, and the widest blot, in pixels; 0 if there is none.
+
+    The widest ink is looked at first, alone. It is a blot if it is as round, square or triangular
+    as no stroke is, or compact and much wider than longer strokes elsewhere. Then the rest follows.
+    """
+    strong = hat[hat > 255 * FAINTEST]
+    if len(strong) < 5:
+        return 0, 0
+    mask, blot = np.uint8(hat > 0.5 * np.percentile(strong, 95)), 0.0
+    while mask.any():
+        wide = _circles(mask.astype(np.int32))[1]
+        ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * [max(1, int(wide / 2))])
+        core = cv2.morphologyEx(mask, cv2.MORPH_OPEN, ball)
+        mask &= 1 - cv2.dilate(core, ball)
+        circles, evenness, stats = _shapes(core)
+        areas = stats[:, cv2.CC_STAT_AREA]
+        compact = areas > 0.45 * stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
+        strokes = (evenness > 0.5) & ~(compact & _outdone(circles, areas, mask))
+        if strokes.any():
+            return circles[strokes].max(), blot
+        blot = max(blot, wide)
+    return 0, blot
+
+
+def _outdone(circles: np.ndarray, areas: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Tell which pieces are three times as wide as the rest, and not longer than it twice."""
+    if not rest.any():
+        return np.zeros(len(circles), bool)
+    others, _, stats = _shapes(rest)
+    lengths = stats[:, cv2.CC_STAT_AREA] / others
+    return (circles > 3 * _typical(others, lengths)) & (areas / circles < 2 * lengths.sum())
+
+
+def _shapes(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return of each piece the widest circle in it, how evenly wide it is, and OpenCV's numbers.
+
+    Twice the area by the outline is the width of a long stroke, as wide as the widest circle in it:
+    evenly wide, 1. Round, square or a triangle, it is half of that: 0.5.
+    """
+    mask = np.pad(mask, 1).astype(np.uint8)
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask)
+    circles, outlines = _circles(pieces), np.zeros(count)
+    for axis in (0, 1):
+        edges = np.abs(np.diff(pieces, axis=axis))  # pieces never touch: to or from 0
+        outlines += np.pi / 4 * np.bincount(edges.ravel(), minlength=count)
+    stats = stats[1:]
+    return circles[1:], 2 * stats[:, cv2.CC_STAT_AREA] / outlines[1:] / circles[1:], stats
 
 
 def _swept(image: np.ndarray, operation: int, reach: int) -> np.ndarray:
     """Return an image after a morphological operation, as if it went on beyond its edges."""
-    cv2 = _opencv()
     framed = cv2.copyMakeBorder(image, *4 * [reach], cv2.BORDER_REPLICATE)
     swept = cv2.morphologyEx(framed, operation, np.ones((reach, reach), np.uint8))
     return swept[reach:-reach, reach:-reach]
@@ -360,7 +521,7 @@ def _strokes(ink: np.ndarray) -> np.ndarray:
     What a thin pen writes is grey in a photo that is not sharp.
     """
     reach = 2 * (max(ink.shape) // 130) + 3
-    strongest = _opencv().dilate(ink, np.ones((reach, reach), np.uint8))
+    strongest = cv2.dilate(ink, np.ones((reach, reach), np.uint8))
     return ink > np.maximum(0.5 * strongest, 0.3)
 
 
@@ -370,7 +531,6 @@ def _without_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     lines = 1 - (1 - across) * (1 - down)
     if not lines.any():
         return mask
-    cv2 = _opencv()
     above = (ink - lines).clip(0) / (1 - lines.clip(0, 0.8))  # a pen is darker than the line
     rest = _strokes(above).astype(np.uint8)
     reach = 2 * (max(mask.shape) // 200) + 3
@@ -384,7 +544,7 @@ def _without_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _beside(rest: np.ndarray, lines: np.ndarray, large: int) -> np.ndarray:
     """Return the pieces that reach beyond the lines, or are large: others are left of the lines."""
-    _, pieces = _opencv().connectedComponents(rest.astype(np.uint8))
+    _, pieces = cv2.connectedComponents(rest.astype(np.uint8))
     areas = np.bincount(pieces.ravel())
     kept = areas > large
     kept |= np.bincount(pieces[rest & (lines == 0)], minlength=len(areas)) > 0
@@ -396,7 +556,6 @@ def _rules(ink: np.ndarray) -> np.ndarray:
 
     float32 (height, width), 0 where there is no line.
     """
-    cv2 = _opencv()
     margin = ink.shape[1] // 18 + 1  # a line in a corner lies beyond the edge once it is level
     ink = np.pad(ink, ((margin, margin), (0, 0)))
     scale = min(1.0, 400 / max(ink.shape))
@@ -421,7 +580,7 @@ def _thick_marked(ink: np.ndarray) -> np.ndarray:
 
     Each pixel is as dark as the one above or below it, for lines are never quite straight.
     """
-    cv2, faint = _opencv(), (ink > 0.15).astype(np.uint8)
+    faint = (ink > 0.15).astype(np.uint8)
     thick = np.ones((5 + 2 * (len(ink) // 120), 1), np.uint8)
     marked = np.uint8(100 * ink) + 100 * cv2.morphologyEx(faint, cv2.MORPH_OPEN, thick)
     return cv2.dilate(marked, np.ones((3, 1), np.uint8))
@@ -442,12 +601,13 @@ def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
     rows = (np.count_nonzero(inked, axis=1) > 0.75 * inside) & (inside > 0.15 * width)
     rows &= np.count_nonzero(thin, axis=1) > 0.4 * inside
     dark = np.zeros(height)
-    dark[rows] = [np.median(level[row][thin[row]]) / 100 for row in np.flatnonzero(rows)]
+    for row in np.flatnonzero(rows):
+        if np.flatnonzero(inked[row]).std() > 0.26 * inside[row]:  # 0.29 from edge to edge
+            dark[row] = np.median(level[row][thin[row]]) / 100
     return dark
 
 
 def _sheared(image: np.ndarray, slope: float) -> np.ndarray:
-    cv2 = _opencv()
     height, width = image.shape
     shear = np.float32([[1, 0, 0], [slope, 1, -slope * width / 2]])
     return cv2.warpAffine(image, shear, (width, height), flags=cv2.INTER_NEAREST)
@@ -461,7 +621,6 @@ def _pieces(mask: np.ndarray, clean: bool, bridge: int = 1) -> np.ndarray:
 
     With ``bridge`` 3, gaps of a hair, up to 2 pixels, part nothing.
     """
-    cv2 = _opencv()
     near = cv2.dilate(mask.astype(np.uint8), np.ones((bridge, bridge), np.uint8))
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(near)
     pieces *= mask
@@ -511,15 +670,27 @@ def _join(pieces: np.ndarray) -> np.ndarray:
         keep, gone = pair
         boxes[keep] = _around(boxes[keep], boxes.pop(gone))
         merged = {old: keep if new == gone else new for old, new in merged.items()}
-    digits = [n for n, box in boxes.items() if _is_whole(*box[2:] / tall)]
+    pens = dict(enumerate(_circles(pieces)))
+    usual = _typical(_circles(pieces)[1:], np.bincount(pieces.ravel())[1:])
+    digits = [n for n, box in boxes.items() if _is_whole(*box[2:] / tall, pens[n] / usual)]
+    if not digits:
+        raise ValueError(f"no ink on the picture has the form of a digit: {ADVICE}")
     numbers = {new: 1 + place for place, new in enumerate(digits)}
     table = [0, *(numbers.get(merged[number], 0) for number in sorted(merged))]
     return np.array(table, np.int32)[pieces]
 
 
-def _is_whole(width: float, height: float) -> bool:
-    """Tell a digit from a stray mark, a dash or a hair, the usual height of digits being 1."""
-    return max(width, height) > 0.45 and height > 0.2 and width > 0.07
+def _is_whole(width: float, height: float, pen: float) -> bool:
+    """Tell a digit from a stray mark, a dash, a hair or an edge, what is usual being 1."""
+    return 0.45 < max(width, height) < 2.5 and height > 0.2 and (width > 0.07 or pen > 0.6)
+
+
+def _circles(pieces: np.ndarray) -> np.ndarray:
+    """Return how wide each numbered piece is at its widest, from number 0, which is none."""
+    circles = np.zeros(pieces.max() + 1)
+    depth = cv2.distanceTransform(np.pad(pieces > 0, 1).astype(np.uint8), cv2.DIST_L2, 3)
+    np.maximum.at(circles, pieces, 2 * depth[1:-1, 1:-1] - 0.5)
+    return circles
 
 
 def _closest(boxes: dict, tall: float) -> tuple[int, int] | None:
@@ -597,7 +768,6 @@ def _reading_order(boxes: np.ndarray) -> np.ndarray:
 
 def _only(ink: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
     """Return the ink of one digit, its strongest 1, with soft edges and a margin of 2 pixels."""
-    cv2 = _opencv()
     left, top, width, height = box
     frame = np.pad(mask[top : top + height, left : left + width], 2).astype(np.uint8)
     around = np.pad(ink, 2)[top : top + height + 4, left : left + width + 4]
@@ -624,7 +794,6 @@ def _fit(ink: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
 
 def _resized(ink: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
     """Cut a square around the ink, and make it 20 x 20."""
-    cv2 = _opencv()
     left, top, width, height = _box(ink > EDGE)
     longer, side = max(width, height), SIDE if "fit" in without else FIT
     if "shape" in without:
@@ -639,7 +808,6 @@ def _resized(ink: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
 
 def _even_pen(ink: np.ndarray) -> np.ndarray:
     """Bring strokes that are much thinner or thicker than MNIST's to the nearest usual width."""
-    cv2 = _opencv()
     scale = 10 * FIT / max(_box(ink > 0.5)[2:])
     size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
     large = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
