@@ -53,10 +53,10 @@ def to_mnist(image: np.ndarray, without: tuple[str, ...] = ()) -> np.ndarray:
     ValueError
         If there is no ink, or the array is no picture. The message says what to do.
     """
-    ink, mask = _ink(image, without)
+    ink, mask, _ = _ink(image, without)
     pieces = _pieces(mask, "specks" not in without)
     digit = _near_largest(pieces) if "specks" not in without else pieces > 0
-    return _fit(_only(ink, digit, _box(digit)), without)
+    return _fit(_only(ink, digit, True, _box(digit)), without)
 
 
 def find_digits(page: np.ndarray, without: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
@@ -77,15 +77,14 @@ def find_digits(page: np.ndarray, without: tuple[str, ...] = ()) -> tuple[np.nda
     ValueError
         If there is no ink, or the array is no picture. The message says what to do.
     """
-    ink, mask = _ink(page, without)
+    ink, mask, back = _ink(page, without)
     digits = _join(_pieces(mask, "specks" not in without, bridge=3))
     boxes = _boxes(digits)
     order = _reading_order(boxes)
     images = np.array(
-        [_fit(_only(ink, digits == 1 + place, boxes[place]), without) for place in order]
+        [_fit(_only(ink, digits, 1 + place, boxes[place]), without) for place in order]
     )
-    scale = max(page.shape[:2]) / max(ink.shape)
-    return np.round(boxes[order] * scale).astype(int), images
+    return _boxes_on_page(boxes[order], back), images
 
 
 def draw_strokes(strokes, size: int = 280, width: float = 20) -> np.ndarray:
@@ -233,22 +232,24 @@ def _points(stroke, number: int, size: int) -> np.ndarray:
 # --- Which pixels are ink? -----------------------------------------------------------------------
 
 
-def _ink(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return how much ink each pixel holds, float32 in 0..1, and where strokes are, bool."""
+def _ink(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, ...]:
+    """Return how much ink each pixel of the paper holds, float32 in 0..1, where strokes are, bool,
+
+    and the matrix (2, 3) from these pixels to those of the image.
+    """
     if unknown := set(without) - set(STEPS):
         raise ValueError(f"no step is called {min(unknown)!r}: use one of {', '.join(STEPS)}")
-    grey = _grey(_opaque(_reduced(_checked(image))), "colour" not in without)
-    grey, margin = _with_margin(_note_alone(grey))
-    difference = _difference(grey, without)
-    ink = _clear(difference)
+    image = _checked(image)
+    grey = _grey(_opaque(_reduced(image)), "colour" not in without)
+    scale = max(image.shape[:2]) / max(grey.shape)
+    grey, back = _paper(grey)
+    ink = _clear(_difference(grey, without))
     mask = _strokes(ink)
     if "lines" not in without and max(mask.shape) > 100:  # in fewer pixels strokes are as thin
         mask = _without_lines(ink, mask)
-    inner = tuple(slice(margin, side - margin) for side in mask.shape)
-    ink, mask = ink[inner], mask[inner]
-    if not mask.any() or (mask.mean() > 0.7 and not margin):
+    if not 0 < mask.mean() < 0.7:
         raise ValueError(f"almost everything is ink, and no digit can be seen: {ADVICE}")
-    return ink, mask
+    return ink, mask, scale * back
 
 
 def _clear(difference: np.ndarray) -> np.ndarray:
@@ -328,58 +329,71 @@ def _grey(image: np.ndarray, best: bool) -> np.ndarray:
     return ((image @ weights.astype(np.float32) + start) / 255).astype(np.float32)
 
 
-def _with_margin(grey: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the picture, with a margin of paper if a digit was cut out at its box; and how wide.
+def _paper(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the paper alone, level, and the matrix (2, 3) from its pixels to those of the picture.
+
+    That is a note cut out from what it lies on, or a digit that was cut out at its box with a
+    margin around it, or else all of the picture.
+    """
+    if note := _note(grey):
+        middle, size, angle = note
+        there = cv2.getRotationMatrix2D(middle, angle, 1)
+        there[:, 2] += np.array(size) / 2 - middle
+        paper = cv2.warpAffine(
+            grey, there, np.int32(size).tolist(), borderMode=cv2.BORDER_REPLICATE
+        )
+        return paper, cv2.invertAffineTransform(there)
+    shade = _shade_around_a_crop(grey)
+    margin = 0 if shade is None else max(grey.shape) // 5
+    paper = cv2.copyMakeBorder(grey, *4 * [margin], cv2.BORDER_CONSTANT, value=shade or 0)
+    return paper, np.array([[1.0, 0, -margin], [0, 1, -margin]])
+
+
+def _note(grey: np.ndarray) -> tuple | None:
+    """Return middle, size and angle of a note: it lies on something dark, and is written upon."""
+    small, scale = _small(np.log2(1 + 15 * grey) / 4, 200)  # so a shadow on it is no dark ground
+    _, light = cv2.threshold(small, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    outlines, _ = cv2.findContours(light, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outline = max(outlines, key=cv2.contourArea, default=None)
+    if outline is None:
+        return None
+    middle, (width, height), angle = cv2.minAreaRect(outline)
+    note = cv2.fillPoly(np.zeros_like(light), [outline], 1)
+    touched = sum(side.mean() > 0.05 for side in (note[0], note[-1], note[:, 0], note[:, -1]))
+    straight = cv2.contourArea(outline) > 0.85 * width * height > 0.05 * light.size
+    written = 1 - light[note > 0].mean()
+    if touched > 1 or not straight or not 0.001 < written < 0.25 or min(width, height) < 20:
+        return None
+    if abs(angle) > 45:
+        width, height, angle = height, width, angle - np.copysign(90, angle)
+    middle = tuple((at + 0.5) / scale - 0.5 for at in middle)
+    return middle, (0.97 * width / scale, 0.97 * height / scale), angle
+
+
+def _shade_around_a_crop(grey: np.ndarray) -> float | None:
+    """Return the shade of the paper if a digit was cut out at its box, else None.
 
     Such a picture has two shades, and the ink is one piece from edge to edge, both ways, that
     leaves the corners to the paper.
     """
     small, _ = _small(grey, 200)
     _, light = cv2.threshold(small, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    if min(light.mean(), 1 - light.mean()) == 0 or _between(small, light) < 0.9:
-        return grey, 0
+    part = light.mean()
+    if part in (0, 1):
+        return None
+    apart = float(small[light > 0].mean()) - float(small[light == 0].mean())
+    if part * (1 - part) * apart**2 < 0.9 * float(small.var()):  # Otsu's measure
+        return None
     for ink in (light, 1 - light):
+        edge = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]]).mean()
+        if edge > 0.85:
+            continue
         circles, evenness, stats = _shapes(ink)
         _, _, width, height, area = stats[(n := stats[:, cv2.CC_STAT_AREA].argmax())]
         spans = min(width / ink.shape[1], height / ink.shape[0]) * area / ink.sum()
-        edge = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]]).mean()
         if spans > 0.8 and evenness[n] > 0.45 and edge + circles[n] / max(ink.shape) < 0.85:
-            margin = max(grey.shape) // 5
-            paper = float(np.median(small[ink == 0])) / 255
-            return np.pad(grey, margin, constant_values=paper), margin
-    return grey, 0
-
-
-def _between(grey: np.ndarray, light: np.ndarray) -> float:
-    """Return how much of the variance is that between two shades (Otsu's measure), 0..1."""
-    part = light.mean()
-    apart = float(grey[light > 0].mean()) - float(grey[light == 0].mean())
-    return part * (1 - part) * apart**2 / float(grey.var())
-
-
-def _note_alone(grey: np.ndarray) -> np.ndarray:
-    """Return the picture with what lies around a light note as light as the note.
-
-    A note is a light piece with four straight sides, on something dark, with dark ink on it.
-    """
-    small, _ = _small(np.log2(1 + 15 * grey) / 4, 200)
-    _, light = cv2.threshold(small, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    outlines, _ = cv2.findContours(light, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    if not outlines:
-        return grey
-    outline = max(outlines, key=cv2.contourArea)
-    box = cv2.minAreaRect(outline)
-    note = cv2.fillPoly(np.zeros_like(light), [outline], 1)
-    edges = [note[0], note[-1], note[:, 0], note[:, -1]]
-    written = note.sum() - light[note > 0].sum()
-    sides = cv2.contourArea(outline) / (1 + box[1][0] * box[1][1])
-    if not (sides > 0.85 and note.mean() > 0.05 and sum(e.mean() > 0.05 for e in edges) < 2):
-        return grey
-    if not 0.001 < written / note.sum() < 0.5:
-        return grey
-    paper = np.float32(2 ** (4 * np.median(small[(note & light) > 0]) / 255) - 1) / 15
-    inner = cv2.erode(note, np.ones((5, 5), np.uint8))
-    return np.where(cv2.resize(inner, grey.shape[::-1]) > 0, grey, paper)
+            return float(np.median(small[ink == 0])) / 255
+    return None
 
 
 def _small(grey: np.ndarray, side: int) -> tuple[np.ndarray, float]:
@@ -403,7 +417,7 @@ def _difference(grey: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
     if "light" not in without:
         ground = _ground(grey, cv2.MORPH_CLOSE if dark_ink else cv2.MORPH_OPEN, reach)
     if dark_ink or "sign" in without:
-        return (ground - grey) / np.maximum(ground, 0.2)
+        return (ground - grey) / np.maximum(ground, max(0.2, 0.4 * ground.max()))
     return grey - ground
 
 
@@ -413,10 +427,9 @@ def _ground(grey: np.ndarray, operation: int, reach: int) -> np.ndarray:
     For dark ink that is the lightest (closing), for light ink the darkest (opening). What is wider
     than the window, such as a shadow or a table, belongs to the ground.
     """
-    small, scale = _small(grey, max(grey.shape) * min(1, 24 / reach))
-    swept = _swept(small, operation, 1 + round(scale * reach))
-    smooth = cv2.blur(swept, (3, 3))
-    return cv2.resize(smooth, grey.shape[::-1], interpolation=cv2.INTER_LINEAR) / np.float32(255)
+    small, scale = _small(grey, max(grey.shape) * min(1, 28 / reach))
+    swept = _swept(small, operation, 1 + round(scale * reach), cv2.MORPH_ELLIPSE)
+    return cv2.resize(swept, grey.shape[::-1], interpolation=cv2.INTER_LINEAR) / np.float32(255)
 
 
 def _pen(grey: np.ndarray) -> tuple[bool, int]:
@@ -428,14 +441,14 @@ def _pen(grey: np.ndarray) -> tuple[bool, int]:
         dark_ink = _is_dark(small, light, dark)
         wide, blot = _widths(light - small if dark_ink else small - dark)
         if wide or blot:
-            found.append((dark_ink, 3 * (wide or blot)))
+            found.append((dark_ink, 2 * (wide or blot)))
         if blot <= 1.5 * wide or reach <= 4 * wide:
             break
         reach = int(min(4 * wide if wide else blot / 2, reach / 2))
     if not found:
         return True, max(grey.shape) // 3
     dark_ink, reach = found[-1]
-    return dark_ink, round(reach / scale) + 2
+    return dark_ink, max(round(reach / scale) + 2, max(grey.shape) // 40)
 
 
 def _is_dark(small, light, dark) -> bool:
@@ -467,29 +480,35 @@ def _widths(hat: np.ndarray) -> tuple[float, float]:
     strong = hat[hat > 255 * FAINTEST]
     if len(strong) < 5:
         return 0, 0
-    mask, blot = np.uint8(hat > 0.5 * np.percentile(strong, 95)), 0.0
+    mask, blot = np.uint8(hat > max(0.3 * np.percentile(strong, 95), 255 * FAINTEST)), 0.0
     while mask.any():
         wide = _circles(mask.astype(np.int32))[1]
         ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * [max(1, int(wide / 2))])
         core = cv2.morphologyEx(mask, cv2.MORPH_OPEN, ball)
         mask &= 1 - cv2.dilate(core, ball)
         circles, evenness, stats = _shapes(core)
-        areas = stats[:, cv2.CC_STAT_AREA]
-        compact = areas > 0.45 * stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-        strokes = (evenness > 0.5) & ~(compact & _outdone(circles, areas, mask))
+        strokes = (evenness > 0.5) & ~_outdone(core, mask)
         if strokes.any():
             return circles[strokes].max(), blot
         blot = max(blot, wide)
     return 0, blot
 
 
-def _outdone(circles: np.ndarray, areas: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Tell which pieces are three times as wide as the rest, and not longer than it twice."""
-    if not rest.any():
-        return np.zeros(len(circles), bool)
-    others, _, stats = _shapes(rest)
-    lengths = stats[:, cv2.CC_STAT_AREA] / others
-    return (circles > 3 * _typical(others, lengths)) & (areas / circles < 2 * lengths.sum())
+def _outdone(core: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Tell which pieces are solid, large, and three times as wide as longer strokes elsewhere."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(np.pad(core, 1))
+    circles, areas = _circles(pieces)[1:], stats[1:, cv2.CC_STAT_AREA]
+    outdone = stats[1:, 2:4].max(axis=1) > 0.5 * max(core.shape)
+    outdone |= circles > 0.08 * max(core.shape)
+    others, _, parts = _shapes(rest) if outdone.any() else _shapes(0 * rest)
+    short = parts[:, 2:4].max(axis=1, initial=0) < max(core.shape) / 2  # no line of the paper
+    others, lengths = others[short], parts[short, cv2.CC_STAT_AREA] / others[short]
+    usual = _typical(others, lengths) if len(others) else np.inf
+    outdone &= (circles > 3 * usual) & (areas / circles < 2 * lengths.sum())
+    for n in np.flatnonzero(outdone):
+        hull = cv2.convexHull(np.argwhere(pieces == n + 1)[:, None])
+        outdone[n] = areas[n] > 0.6 * cv2.contourArea(hull)
+    return outdone
 
 
 def _shapes(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -508,10 +527,10 @@ def _shapes(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return circles[1:], 2 * stats[:, cv2.CC_STAT_AREA] / outlines[1:] / circles[1:], stats
 
 
-def _swept(image: np.ndarray, operation: int, reach: int) -> np.ndarray:
+def _swept(image: np.ndarray, how: int, reach: int, window: int = cv2.MORPH_RECT) -> np.ndarray:
     """Return an image after a morphological operation, as if it went on beyond its edges."""
     framed = cv2.copyMakeBorder(image, *4 * [reach], cv2.BORDER_REPLICATE)
-    swept = cv2.morphologyEx(framed, operation, np.ones((reach, reach), np.uint8))
+    swept = cv2.morphologyEx(framed, how, cv2.getStructuringElement(window, (reach, reach)))
     return swept[reach:-reach, reach:-reach]
 
 
@@ -648,9 +667,10 @@ def _near_largest(pieces: np.ndarray) -> np.ndarray:
     areas = np.bincount(pieces.ravel())[1:]
     digit = boxes[areas.argmax()]
     chosen = {int(areas.argmax())}
+    reach = np.where(areas > 0.2 * areas.max(), 0.6, 0.3)  # a broken digit has large parts
     for _ in boxes:
-        reach = 0.3 * digit[2:].max()
-        near = {n for n, box in enumerate(boxes) if _gap(box, digit) < reach} - chosen
+        side = digit[2:].max()
+        near = {n for n, box in enumerate(boxes) if _gap(box, digit) < reach[n] * side} - chosen
         if not near:
             break
         chosen |= near
@@ -673,6 +693,8 @@ def _join(pieces: np.ndarray) -> np.ndarray:
     pens = dict(enumerate(_circles(pieces)))
     usual = _typical(_circles(pieces)[1:], np.bincount(pieces.ravel())[1:])
     digits = [n for n, box in boxes.items() if _is_whole(*box[2:] / tall, pens[n] / usual)]
+    areas = np.bincount(np.array([0, *merged.values()])[pieces].ravel())
+    digits = [n for n in digits if areas[n] > 1.4 * pens[n] ** 2]  # others are spots
     if not digits:
         raise ValueError(f"no ink on the picture has the form of a digit: {ADVICE}")
     numbers = {new: 1 + place for place, new in enumerate(digits)}
@@ -689,7 +711,10 @@ def _circles(pieces: np.ndarray) -> np.ndarray:
     """Return how wide each numbered piece is at its widest, from number 0, which is none."""
     circles = np.zeros(pieces.max() + 1)
     depth = cv2.distanceTransform(np.pad(pieces > 0, 1).astype(np.uint8), cv2.DIST_L2, 3)
-    np.maximum.at(circles, pieces, 2 * depth[1:-1, 1:-1] - 0.5)
+    depth = depth[1:-1, 1:-1].ravel()
+    inside = np.flatnonzero(pieces)
+    inside = inside[np.argsort(depth[inside])]
+    circles[pieces.ravel()[inside]] = 2 * depth[inside] - 0.5  # of many the last one stays
     return circles
 
 
@@ -735,13 +760,20 @@ def _box(mask: np.ndarray) -> np.ndarray:
 
 def _boxes(pieces: np.ndarray) -> np.ndarray:
     """Return left, top, width, height of each numbered piece, int (n, 4)."""
-    rows, columns = np.nonzero(pieces)
-    starts = np.full((pieces.max() + 1, 2), max(pieces.shape))
-    ends = np.zeros_like(starts)
-    for axis, values in enumerate((columns, rows)):
-        np.minimum.at(starts[:, axis], pieces[rows, columns], values)
-        np.maximum.at(ends[:, axis], pieces[rows, columns], values + 1)
+    starts, ends = np.zeros((2, pieces.max() + 1, 2), int)
+    for axis, lines in enumerate((pieces.T, pieces)):
+        places, numbers = np.nonzero(lines)[0], lines[lines > 0]
+        ends[numbers, axis] = places + 1  # of many the last one stays
+        starts[numbers[::-1], axis] = places[::-1]
     return np.hstack([starts, ends - starts])[1:]
+
+
+def _boxes_on_page(boxes: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Return the boxes around boxes of the paper in pixels of the page, int (n, 4)."""
+    corners = boxes[:, None, :2] + boxes[:, None, 2:] * [(0, 0), (0, 1), (1, 0), (1, 1)]
+    corners = corners @ back[:, :2].T + back[:, 2]
+    starts, ends = corners.min(axis=1), corners.max(axis=1)
+    return np.round(np.hstack([starts, ends - starts])).astype(int)
 
 
 def _reading_order(boxes: np.ndarray) -> np.ndarray:
@@ -766,12 +798,12 @@ def _reading_order(boxes: np.ndarray) -> np.ndarray:
 # --- Into MNIST's form ---------------------------------------------------------------------------
 
 
-def _only(ink: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
+def _only(ink: np.ndarray, digits: np.ndarray, number: int, box: np.ndarray) -> np.ndarray:
     """Return the ink of one digit, its strongest 1, with soft edges and a margin of 2 pixels."""
     left, top, width, height = box
-    frame = np.pad(mask[top : top + height, left : left + width], 2).astype(np.uint8)
-    around = np.pad(ink, 2)[top : top + height + 4, left : left + width + 4]
-    digit = around * cv2.dilate(frame, np.ones((3, 3), np.uint8))
+    place = slice(max(0, top - 2), top + height + 2), slice(max(0, left - 2), left + width + 2)
+    frame = np.pad(np.uint8(digits[place] == number), 2)
+    digit = np.pad(ink[place], 2) * cv2.dilate(frame, np.ones((3, 3), np.uint8))
     return digit / digit.max()
 
 
