@@ -1,9 +1,11 @@
 """Run cells of a notebook alone, with stand-ins for what they would need."""
 
 import contextlib
+import functools
 import io
 import json
 import linecache
+import re
 from pathlib import Path
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -12,6 +14,11 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 def cells_of(notebook: str) -> dict[str, dict]:
     """Return the cells of a notebook, found by its number, by their ids."""
     (path,) = NOTEBOOKS.glob(f"{notebook}_*.ipynb")
+    return _cells_in(path)
+
+
+@functools.cache
+def _cells_in(path: Path) -> dict[str, dict]:
     return {cell["id"]: cell for cell in json.loads(path.read_text("utf-8"))["cells"]}
 
 
@@ -19,16 +26,20 @@ def run_cells(notebook: str, *ids: str, **names: object) -> dict:
     """Run cells in the order given, with ``names`` to begin with; return all names afterwards.
 
     ``names["printed"]`` is what they printed. A cell tagged ``parameters`` sets its defaults only
-    where ``names`` has nothing else, as papermill does.
+    where ``names`` has nothing else, as papermill does. ``%pip`` is left out.
     """
     cells, space, printed = cells_of(notebook), dict(names), io.StringIO()
     for cell_id in ids:
         cell = cells[cell_id]
-        source = "".join(cell["source"])
+        source = re.sub(r"^( *)%pip.*", r"\1pass", "".join(cell["source"]), flags=re.M)
         place = f"{notebook}:{cell_id}"
         linecache.cache[place] = (len(source), None, source.splitlines(True), place)
-        with contextlib.redirect_stdout(printed):
-            exec(compile(source, place, "exec"), space)  # tf.function reads the lines above
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(compile(source, place, "exec"), space)  # tf.function reads the lines above
+        except Exception as error:
+            error.add_note(f"Raised in notebook {notebook}, cell {cell_id}.")
+            raise
         if "parameters" in cell["metadata"].get("tags", []):
             space |= names
     return space | {"printed": printed.getvalue().strip()}
@@ -37,6 +48,16 @@ def run_cells(notebook: str, *ids: str, **names: object) -> dict:
 def said_by(notebook: str, cell_id: str, **names: object) -> str:
     """Run one cell and return what it prints."""
     return run_cells(notebook, cell_id, **names)["printed"]
+
+
+def code_with(notebook: str, *words: str) -> set[str]:
+    """Return the ids of the code cells that hold one of the words."""
+    code = {
+        name: "".join(cell["source"])
+        for name, cell in cells_of(notebook).items()
+        if cell["cell_type"] == "code"
+    }
+    return {name for name, source in code.items() if any(word in source for word in words)}
 
 
 def exercise_numbers(notebook: str) -> list[str]:
