@@ -282,7 +282,11 @@ def _checked(image: np.ndarray) -> np.ndarray:
             f"a picture must have the shape (height, width), (height, width, 3) or "
             f"(height, width, 4), not {image.shape}: give one picture at a time"
         )
-    if max(image.shape[:2]) < 8 or max(image.shape[:2]) > 20 * min(image.shape[:2]):
+    if (
+        min(image.shape[:2]) < 2
+        or max(image.shape[:2]) < 8
+        or max(image.shape[:2]) > 20 * min(image.shape[:2])
+    ):
         height, width = image.shape[:2]
         raise ValueError(
             f"a picture of {width} x {height} pixels is too small or too narrow: "
@@ -441,7 +445,7 @@ def _pen(grey: np.ndarray) -> tuple[bool, int]:
         dark_ink = _is_dark(small, light, dark)
         wide, blot = _widths(light - small if dark_ink else small - dark)
         if wide or blot:
-            found.append((dark_ink, 2 * (wide or blot)))
+            found.append((dark_ink, 1.6 * (wide or blot)))
         if blot <= 1.5 * wide or reach <= 4 * wide:
             break
         reach = int(min(4 * wide if wide else blot / 2, reach / 2))
@@ -690,11 +694,13 @@ def _join(pieces: np.ndarray) -> np.ndarray:
         keep, gone = pair
         boxes[keep] = _around(boxes[keep], boxes.pop(gone))
         merged = {old: keep if new == gone else new for old, new in merged.items()}
-    pens = dict(enumerate(_circles(pieces)))
-    usual = _typical(_circles(pieces)[1:], np.bincount(pieces.ravel())[1:])
-    digits = [n for n, box in boxes.items() if _is_whole(*box[2:] / tall, pens[n] / usual)]
-    areas = np.bincount(np.array([0, *merged.values()])[pieces].ravel())
-    digits = [n for n in digits if areas[n] > 1.4 * pens[n] ** 2]  # others are spots
+    pens, areas = _circles(pieces), np.bincount(np.array([0, *merged.values()])[pieces].ravel())
+    pen = _typical(pens[1:], np.bincount(pieces.ravel())[1:])
+    digits = [
+        n
+        for n, box in boxes.items()
+        if _is_whole(*box[2:] / tall, pens[n] / pen, areas[n] / pens[n] ** 2)
+    ]
     if not digits:
         raise ValueError(f"no ink on the picture has the form of a digit: {ADVICE}")
     numbers = {new: 1 + place for place, new in enumerate(digits)}
@@ -702,9 +708,13 @@ def _join(pieces: np.ndarray) -> np.ndarray:
     return np.array(table, np.int32)[pieces]
 
 
-def _is_whole(width: float, height: float, pen: float) -> bool:
-    """Tell a digit from a stray mark, a dash, a hair or an edge, what is usual being 1."""
-    return 0.45 < max(width, height) < 2.5 and height > 0.2 and (width > 0.07 or pen > 0.6)
+def _is_whole(width: float, height: float, pen: float, length: float) -> bool:
+    """Tell a digit from a stray mark, a dash, a hair, a spot or an edge of something large.
+
+    What is usual is 1; the length of the strokes is in widths of their own.
+    """
+    hair, spot = width < 0.07 and pen < 0.4, max(width, height) < 0.7 and length < 1.6
+    return 0.45 < max(width, height) < 2.5 and height > 0.2 and not hair and not spot
 
 
 def _circles(pieces: np.ndarray) -> np.ndarray:
