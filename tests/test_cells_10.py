@@ -277,6 +277,10 @@ def test_each_stage_brings_the_drawing_nearer_to_the_form_of_mnist(built):
     np.testing.assert_allclose(stages["cropped"], built["resize"](cropped, 28, 28))
     scaled = stages["scaled"]
     assert not scaled[:4].any() and not scaled[-4:].any() and scaled[4].any() and scaled[23].any()
+    square = np.zeros((high, high))
+    square[:, (high - wide) // 2 :][:, :wide] = cropped
+    small = np.pad(built["resize"](square, 20, 20), 4)
+    np.testing.assert_allclose(scaled, small, err_msg="not in the middle of a square")
     used = np.flatnonzero(scaled.max(0) > 60)
     assert len(used) == pytest.approx(20 * wide / high, abs=1.5), "the shape is lost"
     assert used.mean() == pytest.approx(13.5, abs=0.6), "not in the middle of the square"
