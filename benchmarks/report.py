@@ -88,8 +88,12 @@ def with_minutes(text: str) -> str:
 
 
 def title(path: Path) -> str:
-    """Return the first cell of a notebook."""
-    return "".join(json.loads(path.read_text("utf-8"))["cells"][0]["source"])
+    """Return the text cells of a notebook up to the one that says how long it takes."""
+    text = ""
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        if cell["cell_type"] == "markdown" and "**Time:**" not in text:
+            text += "".join(cell["source"]) + "\n"
+    return text
 
 
 def minutes_to_read(path: Path) -> int:
@@ -134,7 +138,8 @@ def costs(page: dict) -> str:
 
 
 def series_row(kind: str, run: dict) -> list[str]:
-    notebooks = run["notebooks"]
+    # What was measured alone, after the series, is no part of its time.
+    notebooks = {k: row for k, row in run["notebooks"].items() if "later" not in row}
     slowest = max(row["seconds"] for row in notebooks.values())
     peak = max(row["peak_mb"] for row in notebooks.values()) / 1000
     what = f"the {kind} series, {len(notebooks)} notebooks, two at a time"

@@ -57,28 +57,28 @@ def test_parameters_are_those_that_the_text_and_the_bands_speak_of(begun):
     expected |= {"few_images": 500, "few_epochs": 15, "more_images": 5000, "more_epochs": 2}
     expected |= {"ruler_images": 10_000}
     found = {name: begun[name] for name in expected}
-    assert found == expected, "05:parameters: a default differs from what the text speaks of"
+    assert found == expected, "06:parameters: a default differs from what the text speaks of"
 
 
 def test_seed_and_source_are_used(run):
     source = listening(data, load=lambda source: FEW)
     space = run("load", data=source, lesson=seedless(), seed=5, source="synthetic")
-    assert space["lesson"].heard["set_seed"][0]["seed"] == 5, "05:load: the seed is not set"
-    assert source.heard["load"][0]["source"] == "synthetic", "05:load: the source is not asked for"
+    assert space["lesson"].heard["set_seed"][0]["seed"] == 5, "06:load: the seed is not set"
+    assert source.heard["load"][0]["source"] == "synthetic", "06:load: the source is not asked for"
 
 
 def test_each_split_is_scaled_once_and_gets_a_channel(begun):
     space = run_cells("06", "prepare", **begun | {"digits": FEW, "train_images": 50})
     for name in ("validation", "test"):
-        assert same(name, space[f"{name}_x"]), f"05:prepare: {name}_x are not the scaled images"
-        assert space[f"{name}_y"] is Y[name], f"05:prepare: {name}_y are not the labels"
-    np.testing.assert_allclose(space["train_x"], X["train"][:50], err_msg="05:prepare: train_x")
-    np.testing.assert_array_equal(space["train_y"], Y["train"][:50], "05:prepare: train_y")
+        assert same(name, space[f"{name}_x"]), f"06:prepare: {name}_x are not the scaled images"
+        assert space[f"{name}_y"] is Y[name], f"06:prepare: {name}_y are not the labels"
+    np.testing.assert_allclose(space["train_x"], X["train"][:50], err_msg="06:prepare: train_x")
+    np.testing.assert_array_equal(space["train_y"], Y["train"][:50], "06:prepare: train_y")
 
 
 def test_test_images_are_read_only_where_the_report_needs_them():
     found = code_with("06", "test_", ".test")
-    assert found == READS_TEST, f"05: test digits in other cells than the report's: {found}"
+    assert found == READS_TEST, f"06: test digits in other cells than the report's: {found}"
 
 
 # --- The networks --------------------------------------------------------------------------------
@@ -108,35 +108,35 @@ def test_small_network_has_the_layers_of_its_text(run):
     keras = space["keras"]
     for given, rate in (((), 0.0), ((0.3,), 0.3)):
         expected = expected_layers(keras, (16, 36), 128, rate)
-        assert_layers("05:block", space["small_network"](*given), expected)
+        assert_layers("06:block", space["small_network"](*given), expected)
 
 
 def test_network_of_the_series_has_the_layers_of_its_table(run):
     space = run("block", "network", "layer-table", "look-parameters", guess_layer=...)
     keras = space["keras"]
-    assert_layers("05:look-parameters", space["model"], expected_layers(keras, (32, 64), 1024, 0.5))
+    assert_layers("06:look-parameters", space["model"], expected_layers(keras, (32, 64), 1024, 0.5))
     how = {"kernel_initializer": keras.initializers.Constant(0.2), "bias_initializer": "ones"}
     expected = expected_layers(keras, (32, 64), 1024, 0.25, **how)
-    assert_layers("05:network", space["network"](0.25, **how), expected)
+    assert_layers("06:network", space["network"](0.25, **how), expected)
     rows = space["lesson"].heard["table"][0]["rows"]
     assert [(row["layer"], row["shape"], row["weights"]) for row in rows] == [
         ("Conv2D", (28, 28, 32), "832"),
         ("Conv2D", (14, 14, 64), "51,264"),
         ("Dense", (1024,), "3,212,288"),
         ("Dense", (10,), "10,250"),
-    ], "05:layer-table: rows"
-    assert "3,274,634 in all" in space["printed"], "05:look-parameters: the sum of all weights"
-    assert space["lesson"].heard["compare"][0]["truth"] == "c", "05:look-parameters: the answer"
+    ], "06:layer-table: rows"
+    assert "3,274,634 in all" in space["printed"], "06:look-parameters: the sum of all weights"
+    assert space["lesson"].heard["compare"][0]["truth"] == "c", "06:look-parameters: the answer"
 
 
 def test_small_network_is_counted_right(run):
     space = run("block", "look-small", "layer-table", "small-layers", guess_first_layer=...)
-    assert space["lesson"].heard["compare"][0]["truth"] == 416, "05:look-small: not 16 x (25 + 1)"
+    assert space["lesson"].heard["compare"][0]["truth"] == 416, "06:look-small: not 16 x (25 + 1)"
     rows = space["lesson"].heard["table"][0]["rows"]
     assert [row["weights"] for row in rows] == ["416", "14,436", "225,920", "1,290"], (
-        "05:small-layers"
+        "06:small-layers"
     )
-    assert "242,062 in all" in space["printed"], "05:small-layers: the sum of all weights"
+    assert "242,062 in all" in space["printed"], "06:small-layers: the sum of all weights"
 
 
 def test_table_of_the_text_tells_the_shapes_of_the_network(run):
@@ -144,9 +144,9 @@ def test_table_of_the_text_tells_the_shapes_of_the_network(run):
     shapes = [layer.output.shape[1:] for layer in space["network"]().layers]
     told = "".join(cells_of("06")["why-convolution"]["source"])
     for shape in (shapes[0], shapes[2], shapes[3], shapes[5]):
-        assert " x ".join(map(str, shape)) in told, f"05:why-convolution: no line says {shape}"
+        assert " x ".join(map(str, shape)) in told, f"06:why-convolution: no line says {shape}"
     assert f"| {shapes[6][0]:,} |" in told and f"| {shapes[7][0]:,} |" in told, (
-        "05:why-convolution: sizes"
+        "06:why-convolution: sizes"
     )
 
 
@@ -156,15 +156,15 @@ def test_dropout_works_in_training_and_not_in_predict(run):
     units = keras.ops.convert_to_numpy(keras.Sequential(model.layers[:8])(X["test"][:8]))
     dropped = keras.ops.convert_to_numpy(model.layers[8](units, training=True))
     share = np.mean(dropped[units > 0] == 0)
-    assert 0.4 < share < 0.6, f"05:network: dropout drops {share:.2f} of the units, not half"
+    assert 0.4 < share < 0.6, f"06:network: dropout drops {share:.2f} of the units, not half"
     kept = dropped[dropped > 0]
     np.testing.assert_allclose(
-        kept, 2 * units[dropped > 0], 1e-6, err_msg="05:network: not doubled"
+        kept, 2 * units[dropped > 0], 1e-6, err_msg="06:network: not doubled"
     )
     once, again = (model.predict(X["test"][:8], verbose=0) for _ in range(2))
     on = keras.ops.convert_to_numpy(model(X["test"][:8], training=True))
-    assert np.array_equal(once, again), "05:network: predict leaves dropout on"
-    assert np.abs(once - on).max() > 1e-3, "05:network: dropout is off in training too"
+    assert np.array_equal(once, again), "06:network: predict leaves dropout on"
+    assert np.abs(once - on).max() > 1e-3, "06:network: dropout is off in training too"
 
 
 def test_compile_takes_adam_and_a_loss_of_logits(run):
@@ -172,16 +172,16 @@ def test_compile_takes_adam_and_a_loss_of_logits(run):
     keras = space["keras"]
     for given, rate in (((), 1e-3), ((7e-4,), 7e-4)):
         model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten()])
-        assert space["compiled"](model, *given) is model, "05:compile: another network"
+        assert space["compiled"](model, *given) is model, "06:compile: another network"
         right = keras.optimizers.Adam(rate, name=model.optimizer.name).get_config()
         found = model.optimizer.get_config()
-        assert found == right, f"05:compile: the optimizer is {found}"
+        assert found == right, f"06:compile: the optimizer is {found}"
         right = keras.losses.SparseCategoricalCrossentropy(from_logits=True).get_config()
-        assert model.loss.get_config() == right, "05:compile: the loss does not take logits"
+        assert model.loss.get_config() == right, "06:compile: the loss does not take logits"
     found = model.evaluate(X["test"][:9], Y["test"][:9], verbose=0)
     flat = X["test"][:9].reshape(9, -1)
     right = [cross_entropy(flat, Y["test"][:9]), np.mean(flat.argmax(1) == Y["test"][:9])]
-    assert found == pytest.approx(right, rel=1e-5), "05:compile: another loss, or no accuracy"
+    assert found == pytest.approx(right, rel=1e-5), "06:compile: another loss, or no accuracy"
 
 
 def test_fit_passes_on_what_it_is_given(run):
@@ -192,13 +192,13 @@ def test_fit_passes_on_what_it_is_given(run):
     told = space["fit"](model, "x", "y", 3, of=5, callbacks=["mine"], initial_epoch=2)
     args, how = called[0]
     progress, mine = how.pop("callbacks")
-    assert args == ("x", "y") and mine == "mine" and told == history.history, "05:compile: fit"
+    assert args == ("x", "y") and mine == "mine" and told == history.history, "06:compile: fit"
     right = {"epochs": 3, "batch_size": 7, "verbose": 0, "initial_epoch": 2}
-    assert how == right, f"05:compile: fit trains with {how}"
+    assert how == right, f"06:compile: fit trains with {how}"
     space["fit"](model, "x", "y")
-    assert called[1][1]["epochs"] == 1, "05:compile: fit trains more than one epoch"
+    assert called[1][1]["epochs"] == 1, "06:compile: fit trains more than one epoch"
     assert space["lesson"].heard["keras_progress"][0]["epochs"] == 5, (
-        "05:compile: epochs of the progress"
+        "06:compile: epochs of the progress"
     )
 
 
@@ -208,13 +208,13 @@ def test_small_network_trains_one_epoch_and_is_judged_on_validation_images(run):
     names["fit"] = lambda *args, **how: fits.append((args, how))
     space = run("train-small", small=small, **names)
     (((model, x, y), how),) = fits
-    assert model == ("compiled", small) and same("train", x) and y is Y["train"], "05:train-small"
-    assert list(how) == ["validation_data"], f"05:train-small: trains with {how}"
+    assert model == ("compiled", small) and same("train", x) and y is Y["train"], "06:train-small"
+    assert list(how) == ["validation_data"], f"06:train-small: trains with {how}"
     x, y = how["validation_data"]
-    assert same("validation", x) and y is Y["validation"], "05:train-small: judged by others"
+    assert same("validation", x) and y is Y["validation"], "06:train-small: judged by others"
     right = np.mean(small.answers(X["validation"]) == Y["validation"])
     heard = space["lesson"].heard["compare"][0]
-    assert heard["truth"] == pytest.approx(right), "05:train-small: not the validation accuracy"
+    assert heard["truth"] == pytest.approx(right), "06:train-small: not the validation accuracy"
 
 
 def test_first_weights_are_those_of_both_programs(run):
@@ -230,26 +230,26 @@ def test_first_weights_are_those_of_both_programs(run):
     names = {"train_x": np.resize(X["train"], (1003, 28, 28, 1)), "compiled": compiled}
     space = run("block", "network", "initial-loss", train_y=np.resize(Y["train"], 1003), **names)
     (original, x, y), (default, _, _) = judged
-    assert len(x) == len(y) == 1000, "05:initial-loss: not measured on 1,000 images"
-    assert same("train", x[:60]) and np.array_equal(y[:60], Y["train"]), "05:initial-loss: images"
+    assert len(x) == len(y) == 1000, "06:initial-loss: not measured on 1,000 images"
+    assert same("train", x[:60]) and np.array_equal(y[:60], Y["train"]), "06:initial-loss: images"
     for layer in original.layers:
         if layer.count_params():
             kernel, bias = layer.get_weights()
             spread = (abs(kernel).max() <= 0.2, kernel.std() == pytest.approx(0.088, abs=0.004))
-            assert spread == (True, True), f"05:initial-loss: {layer.name} is not cut off at 0.2"
-            assert np.all(bias == np.float32(0.1)), "05:initial-loss: biases do not start at 0.1"
+            assert spread == (True, True), f"06:initial-loss: {layer.name} is not cut off at 0.2"
+            assert np.all(bias == np.float32(0.1)), "06:initial-loss: biases do not start at 0.1"
     for layer in default.layers:
         if layer.count_params():
             assert layer.kernel_initializer.__class__.__name__ == "GlorotUniform", (
-                "05:initial-loss: not Keras' default"
+                "06:initial-loss: not Keras' default"
             )
-            assert not layer.get_weights()[1].any(), "05:initial-loss: biases of Keras' default"
+            assert not layer.get_weights()[1].any(), "06:initial-loss: biases of Keras' default"
     rows = space["lesson"].heard["table"][0]["rows"]
     told = {row["first weights"]: float(row["loss before training"]) for row in rows}
     losses = [cross_entropy(m.predict(x[:60], verbose=0), y[:60]) for m, _, _ in judged]
-    assert list(told.values()) == pytest.approx(losses, abs=0.006), "05:initial-loss: table"
+    assert list(told.values()) == pytest.approx(losses, abs=0.006), "06:initial-loss: table"
     assert told["original: 0.1 everywhere"] > 5 and abs(told["Keras' default"] - 2.303) < 0.3, (
-        "05:initial-loss: losses"
+        "06:initial-loss: losses"
     )
 
 
@@ -302,21 +302,21 @@ def test_three_epochs_follow_the_learning_rates_and_go_on_from_each_other(
     space = run(*compile_cells, "csv-log", model=model, batch_size=16)
     assert [call.rates for call in watched] == [
         pytest.approx([rate] * 4) for rate in (5e-4, 3e-4, 1e-4)
-    ], "05:epoch-1..3: the learning rates are not 0.0005, 0.0003, 0.0001, or batches not of 16"
-    assert all(call.model is model for call in watched), "05:epoch-step: another network is trained"
-    assert [call.steps_before for call in watched] == [0, 4, 8], "05:epoch-2, 3: Adam began anew"
+    ], "06:epoch-1..3: the learning rates are not 0.0005, 0.0003, 0.0001, or batches not of 16"
+    assert all(call.model is model for call in watched), "06:epoch-step: another network is trained"
+    assert [call.steps_before for call in watched] == [0, 4, 8], "06:epoch-2, 3: Adam began anew"
     for number, call in enumerate(watched, 1):
-        assert same("train", call.x) and call.y is Y["train"], "05:epoch-step: other images"
+        assert same("train", call.x) and call.y is Y["train"], "06:epoch-step: other images"
         x, y = call.how["validation_data"]
-        assert same("validation", x) and y is Y["validation"], "05:epoch-step: judged by others"
+        assert same("validation", x) and y is Y["validation"], "06:epoch-step: judged by others"
         assert (call.how["initial_epoch"], call.how["epochs"]) == (number - 1, number), (
-            "05:epoch-step: epochs"
+            "06:epoch-step: epochs"
         )
-        assert call.how.get("shuffle", True), "05:epoch-step: images are not shuffled"
-    assert isinstance(model.optimizer, keras.optimizers.Adam), "05:epoch-1: not Adam"
+        assert call.how.get("shuffle", True), "06:epoch-step: images are not shuffled"
+    assert isinstance(model.optimizer, keras.optimizers.Adam), "06:epoch-1: not Adam"
     told = [heard["epochs"] for heard in space["lesson"].heard["keras_progress"]]
-    assert told == [3] * 3, "05:epoch-step: the progress counts other epochs"
-    assert not old.exists(), "05:epoch-step: an old log is left in the new one"
+    assert told == [3] * 3, "06:epoch-step: the progress counts other epochs"
+    assert not old.exists(), "06:epoch-step: an old log is left in the new one"
     assert_log_tells_the_history(space, tmp_path, [call.history.history for call in watched])
 
 
@@ -325,13 +325,13 @@ def assert_log_tells_the_history(space, folder, histories):
         lines = list(csv.DictReader(file))
     for kind in ("accuracy", "val_accuracy", "loss", "val_loss"):
         logged, true = [float(line[kind]) for line in lines], [told[kind][0] for told in histories]
-        assert logged == pytest.approx(true, abs=1e-6), f"05:epoch-step: the CSV log's {kind}"
+        assert logged == pytest.approx(true, abs=1e-6), f"06:epoch-step: the CSV log's {kind}"
     rows = [
         {"epoch": n, "training": f"{told['accuracy'][0]:.4f}"}
         | {"validation": f"{told['val_accuracy'][0]:.4f}"}
         for n, told in enumerate(histories, 1)
     ]
-    assert space["lesson"].heard["table"][-1]["rows"] == rows, "05:csv-log: the table"
+    assert space["lesson"].heard["table"][-1]["rows"] == rows, "06:csv-log: the table"
 
 
 def test_columns_of_the_csv_log_are_not_mixed_up(run, tmp_path):
@@ -341,7 +341,7 @@ def test_columns_of_the_csv_log_are_not_mixed_up(run, tmp_path):
     assert rows == [
         {"epoch": 1, "training": "0.2500", "validation": "0.5000"},
         {"epoch": 2, "training": "0.7500", "validation": "0.8750"},
-    ], "05:csv-log: the table"
+    ], "06:csv-log: the table"
 
 
 def test_tensorboard_log_keeps_the_weights_after_each_epoch(run, tmp_path):
@@ -350,7 +350,7 @@ def test_tensorboard_log_keeps_the_weights_after_each_epoch(run, tmp_path):
     space = run("block", "network", "compile", "epoch-step", model=model)
     board, weight_log = space["tensorboard"]
     assert isinstance(board, keras.callbacks.TensorBoard) and board.update_freq == "epoch", (
-        "05:epoch-step: the log for TensorBoard"
+        "06:epoch-step: the log for TensorBoard"
     )
     kernels, random = [], np.random.default_rng(0)
     for epoch in range(3):
@@ -360,20 +360,20 @@ def test_tensorboard_log_keeps_the_weights_after_each_epoch(run, tmp_path):
         kernels.append(kernel)
     heard = run("tensorboard-histograms", **space)["plots"].heard["curves"][0]
     assert list(heard["series"]) == ["epoch 1", "epoch 2", "epoch 3"], (
-        "05:tensorboard-histograms: epochs"
+        "06:tensorboard-histograms: epochs"
     )
     edges = space["nb06"].HISTOGRAM_EDGES
     centres = (edges[1:] + edges[:-1]) / 2
-    np.testing.assert_allclose(heard["x"], centres, err_msg="05:tensorboard-histograms: bins")
+    np.testing.assert_allclose(heard["x"], centres, err_msg="06:tensorboard-histograms: bins")
     for counts, kernel in zip(heard["series"].values(), kernels, strict=True):
         true = np.histogram(kernel, edges)[0]
         assert counts.sum() == pytest.approx(kernel.size, rel=1e-3), (
-            "05:tensorboard-histograms: another layer"
+            "06:tensorboard-histograms: another layer"
         )
         middle = (counts * heard["x"]).sum() / counts.sum()
-        assert middle == pytest.approx(kernel.mean(), abs=5e-4), "05:tensorboard-histograms"
+        assert middle == pytest.approx(kernel.mean(), abs=5e-4), "06:tensorboard-histograms"
         assert np.abs(np.cumsum(counts) - np.cumsum(true)).max() < 0.1 * kernel.size, (
-            "05:tensorboard-histograms"
+            "06:tensorboard-histograms"
         )
 
 
@@ -381,13 +381,13 @@ def test_tensorboard_log_keeps_the_weights_after_each_epoch(run, tmp_path):
 def test_errors_are_those_of_the_network_as_it_stands_on_validation_images(run, cell):
     reader = Reader((28, 28, 1))
     heard = run(cell, model=reader)["plots"].heard["errors"][0]
-    assert len(reader.asked) == 1 and same("validation", reader.asked[0]), f"05:{cell}"
+    assert len(reader.asked) == 1 and same("validation", reader.asked[0]), f"06:{cell}"
     assert heard["images"] is FEW.validation.images and heard["labels"] is Y["validation"], (
-        f"05:{cell}: other digits are shown"
+        f"06:{cell}: other digits are shown"
     )
     answers = reader.answers(X["validation"])
-    assert heard["count"] == 9, f"05:{cell}: not nine errors"
-    assert heard["predicted"].tolist() == answers.tolist(), f"05:{cell}: other answers"
+    assert heard["count"] == 9, f"06:{cell}: not nine errors"
+    assert heard["predicted"].tolist() == answers.tolist(), f"06:{cell}: other answers"
 
 
 # --- The report ----------------------------------------------------------------------------------
@@ -396,17 +396,17 @@ def test_errors_are_those_of_the_network_as_it_stands_on_validation_images(run, 
 def test_test_accuracy_is_measured_on_all_test_images_without_dropout(run):
     model, small = Reader((28, 28, 1)), Reader((28, 28, 1), seed=1)
     space = run("test", "confusion", model=model, small=small)
-    assert len(model.asked) == 1 and same("test", model.asked[0]), "05:test: other images"
-    np.testing.assert_array_equal(space["test_logits"], model.logits(X["test"]), "05:test: logits")
+    assert len(model.asked) == 1 and same("test", model.asked[0]), "06:test: other images"
+    np.testing.assert_array_equal(space["test_logits"], model.logits(X["test"]), "06:test: logits")
     right = [np.mean(reader.answers(X["test"]) == Y["test"]) for reader in (model, small)]
     assert right[0] != right[1]
     found = [space["test_accuracy"], space["small_test_accuracy"]]
-    assert found == pytest.approx(right), "05:test: not the accuracies on the test images"
+    assert found == pytest.approx(right), "06:test: not the accuracies on the test images"
     line = f"MNIST: {right[0]:.4f}, small network {right[1]:.4f}"
-    assert space["printed"] == line, f"05:test: prints {space['printed']}"
+    assert space["printed"] == line, f"06:test: prints {space['printed']}"
     heard = space["plots"].heard["confusion"][0]
     assert heard["labels"] is Y["test"] and heard["predicted"] is space["predicted"], (
-        "05:confusion: swapped"
+        "06:confusion: swapped"
     )
 
 
@@ -422,18 +422,18 @@ def test_dropout_is_left_on_for_fifty_answers_to_the_most_doubtful_digit(run):
 
     space = run("dropout-on", "doubtful", model=model, test_logits=test_logits)
     ((x, training),) = calls
-    assert training is True, "05:dropout-on: dropout is off, all answers would be the same"
-    assert x.shape == (50, 28, 28, 1) and np.all(x == X["test"][17]), "05:dropout-on: the digit"
+    assert training is True, "06:dropout-on: dropout is off, all answers would be the same"
+    assert x.shape == (50, 28, 28, 1) and np.all(x == X["test"][17]), "06:dropout-on: the digit"
     p = np.exp(on) / np.exp(on).sum(1, keepdims=True)
     answers = space["plots"].heard["bars"][0]["values"]
-    assert list(answers) == ["0", "3", "5", "9"], "05:dropout-on: not the four likeliest digits"
+    assert list(answers) == ["0", "3", "5", "9"], "06:dropout-on: not the four likeliest digits"
     for digit, column in answers.items():
-        np.testing.assert_allclose(column, p[:, int(digit)], 1e-5, err_msg="05:dropout-on: bars")
+        np.testing.assert_allclose(column, p[:, int(digit)], 1e-5, err_msg="06:dropout-on: bars")
     heard = space["plots"].heard["probabilities"][0]
     p = np.exp(test_logits[17]) / np.exp(test_logits[17]).sum()
-    np.testing.assert_allclose(heard["values"], p, 1e-5, err_msg="05:doubtful: probabilities")
-    assert heard["label"] == Y["test"][17], "05:doubtful: the label"
-    assert np.array_equal(heard["image"], FEW.test.images[17]), "05:doubtful: the image"
+    np.testing.assert_allclose(heard["values"], p, 1e-5, err_msg="06:doubtful: probabilities")
+    assert heard["label"] == Y["test"][17], "06:doubtful: the label"
+    assert np.array_equal(heard["image"], FEW.test.images[17]), "06:doubtful: the image"
 
 
 # --- With and without dropout --------------------------------------------------------------------
@@ -442,13 +442,13 @@ def test_dropout_is_left_on_for_fifty_answers_to_the_most_doubtful_digit(run):
 def test_contestants_differ_in_nothing_but_dropout(run):
     space = run("block", "compile", "compare-dropout")
     without, with_dropout = space["contestants"].values()
-    assert list(space["contestants"]) == ["without", "with dropout"], "05:compare-dropout: names"
+    assert list(space["contestants"]) == ["without", "with dropout"], "06:compare-dropout: names"
     keras = space["keras"]
-    assert_layers("05:compare-dropout", without, expected_layers(keras, (16, 36), 128, 0.0))
-    assert_layers("05:compare-dropout", with_dropout, expected_layers(keras, (16, 36), 128, 0.5))
+    assert_layers("06:compare-dropout", without, expected_layers(keras, (16, 36), 128, 0.0))
+    assert_layers("06:compare-dropout", with_dropout, expected_layers(keras, (16, 36), 128, 0.5))
     told = [str(model.get_compile_config()) for model in (without, with_dropout)]
     alike = told[0].replace(without.optimizer.name, with_dropout.optimizer.name) == told[1]
-    assert alike, "05:compare-dropout: they are not compiled alike"
+    assert alike, "06:compare-dropout: they are not compiled alike"
 
 
 def test_accuracy_of_a_contestant_starts_anew_and_is_judged_on_validation_images(run):
@@ -469,16 +469,16 @@ def test_accuracy_of_a_contestant_starts_anew_and_is_judged_on_validation_images
     trained = Trained((28, 28, 1))
     accuracy = space["accuracy_of"](trained, 30, 4, 9)
     anew, (fit, x, y, how), evaluate = done
-    assert anew == ("anew", trained, names["small_network"], 9), "05:compare-dropout: start_again"
+    assert anew == ("anew", trained, names["small_network"], 9), "06:compare-dropout: start_again"
     assert np.array_equal(x, X["train"][:30]) and np.array_equal(y, Y["train"][:30]), (
-        "05:compare-dropout: images"
+        "06:compare-dropout: images"
     )
-    assert (fit, evaluate) == ("fit", "evaluate"), "05:compare-dropout: order"
-    assert how == {"batch_size": 32, "epochs": 4, "verbose": 0}, "05:compare-dropout: fit"
+    assert (fit, evaluate) == ("fit", "evaluate"), "06:compare-dropout: order"
+    assert how == {"batch_size": 32, "epochs": 4, "verbose": 0}, "06:compare-dropout: fit"
     ((x, y),) = trained.judged
-    assert same("validation", x) and y is Y["validation"], "05:compare-dropout: judged by others"
+    assert same("validation", x) and y is Y["validation"], "06:compare-dropout: judged by others"
     assert accuracy == pytest.approx(np.mean(trained.answers(x) == y)), (
-        "05:compare-dropout: accuracy"
+        "06:compare-dropout: accuracy"
     )
 
 
@@ -494,14 +494,14 @@ def test_comparison_gives_both_the_same_seeds(run):
     space["compare"].__globals__["accuracy_of"] = accuracy_of
     found = space["compare"](30, 6)
     right = [(rate, 30, 6, s) for rate in (0.0, 0.5) for s in (4, 5)]
-    assert asked == right, f"05:compare-dropout: trainings {asked}"
-    assert found == {"without": [0.1, 0.2], "with dropout": [0.3, 0.4]}, "05:compare-dropout"
+    assert asked == right, f"06:compare-dropout: trainings {asked}"
+    assert found == {"without": [0.1, 0.2], "with dropout": [0.3, 0.4]}, "06:compare-dropout"
 
 
 def test_each_comparison_has_its_own_images_and_epochs(run):
     sizes = {"few_images": 3, "few_epochs": 4, "more_images": 5, "more_epochs": 6}
     space = run("few", "more", compare=lambda images, epochs: (images, epochs), **sizes)
-    assert (space["few"], space["more"]) == ((3, 4), (5, 6)), "05:few, 06:more: images and epochs"
+    assert (space["few"], space["more"]) == ((3, 4), (5, 6)), "06:few, 06:more: images and epochs"
 
 
 def test_start_again_forgets_the_training_before(run, eagerly):
@@ -537,12 +537,12 @@ def test_gain_of_dropout_is_told_seed_by_seed_and_judged_by_ranges(run):
     assert [[row["images"], *(row[c] for c in columns)] for row in rows] == [
         ["few", "+2.00", "+1.00", "+3.00"],
         ["more", "-0.50", "-1.00", "+0.00"],
-    ], "05:dropout-gain: the table"
-    assert better == "few", "05:dropout-gain: few gains more with every seed"
-    np.testing.assert_allclose(gains["few"], [0.03, 0.01], err_msg="05:dropout-gain: seed by seed")
-    assert gained(run, (0.49, 0.6), (0.53, 0.61))[1] == "more", "05:dropout-gain: the verdict"
+    ], "06:dropout-gain: the table"
+    assert better == "few", "06:dropout-gain: few gains more with every seed"
+    np.testing.assert_allclose(gains["few"], [0.03, 0.01], err_msg="06:dropout-gain: seed by seed")
+    assert gained(run, (0.49, 0.6), (0.53, 0.61))[1] == "more", "06:dropout-gain: the verdict"
     for few, more in (((0.53, 0.61), (0.5, 0.62)), ((0.5, 0.6), (0.5, 0.6))):
-        assert gained(run, few, more)[1] == "same", "05:dropout-gain: ranges overlap"
+        assert gained(run, few, more)[1] == "same", "06:dropout-gain: ranges overlap"
 
 
 def test_bars_of_the_comparison_name_what_they_show(run):
@@ -550,7 +550,7 @@ def test_bars_of_the_comparison_name_what_they_show(run):
     names = {"few": few, "more": more, "few_images": 3, "more_images": 5}
     values = run("dropout-bars", **names)["plots"].heard["bars"][0]["values"]
     right = {f"{n} images, {name}": [v] for n, v in ((3, 0.1), (5, 0.2)) for name in few}
-    assert values == right, "05:dropout-bars: another value under a name"
+    assert values == right, "06:dropout-bars: another value under a name"
 
 
 # --- Stop and resume -----------------------------------------------------------------------------
@@ -572,27 +572,27 @@ def test_resumed_training_is_the_uninterrupted_one_and_comes_from_the_file(
     space = run("compile", "resume-helpers", "resume", "resume-wrong", **names)
     whole, resumed, forgetful = (space[n] for n in ("uninterrupted", "resumed", "forgetful"))
 
-    assert len(loaded) == 2 and loaded[0][1] is resumed, "05:resume: not the network of the file"
-    assert all(args[0] == space["checkpoint"] for args, _ in loaded), "05:resume: another file"
-    assert all(call.how.get("shuffle", True) for call in watched), "05:resume-helpers: shuffled"
+    assert len(loaded) == 2 and loaded[0][1] is resumed, "06:resume: not the network of the file"
+    assert all(args[0] == space["checkpoint"] for args, _ in loaded), "06:resume: another file"
+    assert all(call.how.get("shuffle", True) for call in watched), "06:resume-helpers: shuffled"
     steps = [(call.steps_before, len(call.rates)) for call in watched]
-    assert steps == [(0, 3), (3, 3), (0, 3), (3, 3), (0, 3)], f"05:resume: steps {steps}"
+    assert steps == [(0, 3), (3, 3), (0, 3), (3, 3), (0, 3)], f"06:resume: steps {steps}"
     for one, other in zip(state(whole), state(resumed), strict=True):
-        assert np.array_equal(one, other), "05:resume: weights or Adam's memory differ"
+        assert np.array_equal(one, other), "06:resume: weights or Adam's memory differ"
     saved = load(space["checkpoint"])
     for one, other in zip(saved.get_weights(), watched[3].before, strict=True):
-        assert np.array_equal(one, other), "05:resume: the second epoch starts from other weights"
+        assert np.array_equal(one, other), "06:resume: the second epoch starts from other weights"
     for one, other in zip(saved.get_weights(), watched[4].before, strict=True):
-        assert np.array_equal(one, other), "05:resume-wrong: starts from other weights"
+        assert np.array_equal(one, other), "06:resume-wrong: starts from other weights"
     assert np.any(saved.get_weights()[0] != resumed.get_weights()[0])
     first, second = space["printed"].splitlines()
-    assert first == "largest difference of a weight: 0.0", "05:resume: the line printed"
+    assert first == "largest difference of a weight: 0.0", "06:resume: the line printed"
     far = max(
         np.abs(a - b).max()
         for a, b in zip(whole.get_weights(), forgetful.get_weights(), strict=True)
     )
     assert far > 5e-4 and second == f"largest difference of a weight: {far:.3f}", (
-        "05:resume-wrong: the difference"
+        "06:resume-wrong: the difference"
     )
 
 
@@ -609,13 +609,13 @@ def test_epochs_have_seeds_of_their_own_and_a_fresh_network_is_always_the_same(r
     space = run("resume-helpers", **names)
     trained = SimpleNamespace(fit=lambda x, y, **how: fits.append((x, y, how)))
     assert space["one_epoch"](trained, 2) is trained, (
-        "05:resume-helpers: one_epoch gives another network"
+        "06:resume-helpers: one_epoch gives another network"
     )
-    assert space["fresh"]() == ("compiled", "small"), "05:resume-helpers: fresh"
-    assert seeds == [6, 4], f"05:resume-helpers: seeds {seeds}"
+    assert space["fresh"]() == ("compiled", "small"), "06:resume-helpers: fresh"
+    assert seeds == [6, 4], f"06:resume-helpers: seeds {seeds}"
     ((x, y, how),) = fits
-    assert np.array_equal(x, np.arange(2000)) and np.array_equal(y, -x), "05:resume-helpers"
-    assert how == {"batch_size": 100, "verbose": 0}, "05:resume-helpers: one epoch"
+    assert np.array_equal(x, np.arange(2000)) and np.array_equal(y, -x), "06:resume-helpers"
+    assert how == {"batch_size": 100, "verbose": 0}, "06:resume-helpers: one epoch"
 
 
 def test_largest_difference_looks_at_all_weights_both_ways(run):
@@ -631,7 +631,7 @@ def test_largest_difference_looks_at_all_weights_both_ways(run):
         (weights([[1, 2], [3, 4]], [-0.5, 0.25]), 0.5),
         (weights([[4, 2], [3, 4]], [0, 0.5]), 3),
     ):
-        assert space["largest_difference"](one, other) == far, "05:resume-helpers: the difference"
+        assert space["largest_difference"](one, other) == far, "06:resume-helpers: the difference"
 
 
 # --- Save and load -------------------------------------------------------------------------------
@@ -646,7 +646,7 @@ def test_saved_network_gives_the_same_answers_in_another_process(run, begun, tmp
         _, _, code, folder = command
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", ["-c", folder])
-            exec(compile(code, "05:save", "exec"), {})
+            exec(compile(code, "06:save", "exec"), {})
 
     def careless(command, **how):
         other_process(command, **how)
@@ -657,18 +657,18 @@ def test_saved_network_gives_the_same_answers_in_another_process(run, begun, tmp
     for process, printed in ((other_process, "True"), (careless, "False")):
         stand_in = SimpleNamespace(run=process)
         space = run("save", model=model, logs=tmp_path, subprocess=stand_in)
-        assert space["printed"] == f"same answers: {printed}", "05:save: the comparison"
+        assert space["printed"] == f"same answers: {printed}", "06:save: the comparison"
     (command, how), _ = commands
-    assert command[:2] == [sys.executable, "-c"] and how["check"], "05:save: no other Python"
+    assert command[:2] == [sys.executable, "-c"] and how["check"], "06:save: no other Python"
     assert command[3] == str(tmp_path) and subprocess.run is not stand_in.run, (
-        "05:save: another folder"
+        "06:save: another folder"
     )
     answers = np.load(tmp_path / "some_digits.npy")
-    assert np.array_equal(answers, X["test"][:20]), "05:save: other digits"
+    assert np.array_equal(answers, X["test"][:20]), "06:save: other digits"
     asked = model.predict(X["test"][:20], verbose=0)
-    np.testing.assert_allclose(space["here"], asked, atol=1e-6, err_msg="05:save: here")
+    np.testing.assert_allclose(space["here"], asked, atol=1e-6, err_msg="06:save: here")
     kept = keras.saving.load_model(tmp_path / "cnn.keras")
-    assert np.array_equal(kept.get_weights()[0], model.get_weights()[0]), "05:save: other weights"
+    assert np.array_equal(kept.get_weights()[0], model.get_weights()[0]), "06:save: other weights"
 
 
 # --- The ruler, the results, what could go wrong -------------------------------------------------
@@ -681,15 +681,15 @@ def test_ruler_asks_the_network_for_scaled_images(run):
         "ruler", "ruler-figure", model=model, lesson=ruler, ruler_images=30, guess_shift=...
     )
     heard = ruler.heard["shift_accuracies"][0]
-    assert np.array_equal(heard["images"], FEW.test.images[:30]), "05:ruler: other images"
-    assert np.array_equal(heard["labels"], Y["test"][:30]), "05:ruler: other labels"
-    assert tuple(heard["shifts"]) == (0, 1, 2, 3, 4), "05:ruler: other distances"
+    assert np.array_equal(heard["images"], FEW.test.images[:30]), "06:ruler: other images"
+    assert np.array_equal(heard["labels"], Y["test"][:30]), "06:ruler: other labels"
+    assert tuple(heard["shifts"]) == (0, 1, 2, 3, 4), "06:ruler: other distances"
     answers = heard["predict"](FEW.test.images)
-    assert same("test", model.asked[-1]), "05:ruler: images are not scaled once, or moved"
-    assert answers.tolist() == model.answers(X["test"]).tolist(), "05:ruler: other answers"
-    assert ruler.heard["compare"][0]["truth"] == 0.7, "05:ruler: not the accuracy at 2 pixels"
+    assert same("test", model.asked[-1]), "06:ruler: images are not scaled once, or moved"
+    assert answers.tolist() == model.answers(X["test"]).tolist(), "06:ruler: other answers"
+    assert ruler.heard["compare"][0]["truth"] == 0.7, "06:ruler: not the accuracy at 2 pixels"
     rows = space["plots"].heard["shift_ruler"][0]["rows"]
-    assert rows == lesson.shift_rows("MNIST", before="06") | {"CNN": ruled}, "05:ruler-figure"
+    assert rows == lesson.shift_rows("MNIST", before="06") | {"CNN": ruled}, "06:ruler-figure"
 
 
 def test_results_are_recorded_under_their_names(run):
@@ -700,18 +700,18 @@ def test_results_are_recorded_under_their_names(run):
     right = {"test_accuracy": 0.99, "small_test_accuracy": 0.98}
     right |= {"dropout_gain_few": 0.2, "dropout_gain_more": -0.1}
     right |= {f"shift_{n}": value for n, value in enumerate([0.95, 0.9, 0.8, 0.7, 0.6])}
-    assert heard["digits"] is FEW and heard["numbers"] == pytest.approx(right), "05:results"
+    assert heard["digits"] is FEW and heard["numbers"] == pytest.approx(right), "06:results"
 
 
 def test_mistakes_show_what_their_text_says(run):
     printed = run("wrong-axis")["printed"]
-    assert "expected min_ndim=4, found ndim=3" in printed, "05:wrong-axis: the message"
+    assert "expected min_ndim=4, found ndim=3" in printed, "06:wrong-axis: the message"
     logits = np.random.default_rng(0).normal(0, 3, (len(Y["test"]), 10)).astype(np.float32)
     printed = run("wrong-logits", test_logits=logits)["printed"]
     cut = np.clip(logits / logits.sum(1, keepdims=True), 1e-7, 1 - 1e-7)
     wrong = -np.log(cut[np.arange(len(cut)), Y["test"]]).mean()
     start = f"loss, logits taken as logits: {cross_entropy(logits, Y['test']):.3f}, as probab"
-    assert printed.startswith(start), f"05:wrong-logits: {printed}"
+    assert printed.startswith(start), f"06:wrong-logits: {printed}"
     assert abs(float(printed.split()[-1]) - cross_entropy(logits, Y["test"])) > 0.5 and wrong > 0, (
-        "05:wrong-logits: both are right"
+        "06:wrong-logits: both are right"
     )

@@ -40,7 +40,7 @@ def test_records_of_one_notebook_are_kept_together(tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_EDU_NOTEBOOK", "08")
     lesson.record(DIGITS, a=1)
     lesson.record(DIGITS, b=np.float32(0.5))
-    kept = json.loads((tmp_path / "07.json").read_text())
+    kept = json.loads((tmp_path / "08.json").read_text())
     assert kept == {"source": "MNIST", "results": {"a": 1.0, "b": 0.5}}
 
 
