@@ -122,7 +122,7 @@ def _read_part(part: str, paths: list[Path]) -> np.ndarray:
         except OSError as error:
             faults.append(f"{path.name} cannot be read ({error.strerror})")
         else:
-            if is_content(part, array):
+            if len(paths) == 1 or is_content(part, array):
                 return array
             sound.append(array)
     if not sound:

@@ -206,8 +206,9 @@ def _kept(path: Path, tell: Tell):
         tell(f"The kept network cannot be used ({_short(error)}). It is trained anew.")
         return None
     for row in data.SOURCES.values():
-        gives_way = row.warning and data.mnist_is_here(path.parent)
-        if model.name == _name(row.label) and not gives_way:
+        if model.name != _name(row.label):
+            continue
+        if not (row.warning and data.mnist_is_here(path.parent)):
             predict.about = _about(row.label)
             return predict
     tell("The kept network is of another version or of other digits. It is trained anew.")

@@ -12,12 +12,6 @@ from mnist_edu import series
 from mnist_edu.cache import whole
 
 
-def results_of(path: Path) -> tuple[str, dict[str, float]]:
-    """Return the source of a stored notebook's digits, and its recorded results."""
-    row = series.results(path)
-    return row.source, row.results
-
-
 def keep(path: Path) -> None:
     """Write the record of one notebook into ``stored.json`` beside it; the others' stay."""
     kept = {p: told for p, told in kept_records(path).items() if path.with_stem(p).exists()}
@@ -44,8 +38,8 @@ def record(path: Path) -> dict:
         for cell in cells
         if cell["cell_type"] == "code"
     }
-    source, results = results_of(path)
-    return {"source": source, "results": results, "cells": lines}
+    row = series.results(path)
+    return {"source": row.source, "results": row.results, "cells": lines}
 
 
 def _short(part: object) -> str:

@@ -12,9 +12,7 @@ from prose import NOTEBOOKS, ROOT, Said
 
 from mnist_edu import series
 from mnist_edu.exercises.nb11 import stored
-from mnist_edu.stored import results_of
 
-outputs_of = series.outputs
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 NUMBER = re.compile(r"(?<![\w.])[-−+]?(?:\d{1,3}(?:,\d{3})+|\d[\d_]*)(?:\.\d+)?(?:e[+-]?\d+)?")
 
@@ -39,7 +37,7 @@ def cells(notebook: str) -> dict[str, dict]:
     for cell in json.loads(NOTEBOOKS[notebook].read_text("utf-8"))["cells"]:
         if cell["cell_type"] == "code":
             found[cell["id"]] = {"code": "".join(cell["source"]), "out": "", "tables": []}
-    for cell, output in outputs_of(NOTEBOOKS[notebook]):
+    for cell, output in series.outputs(NOTEBOOKS[notebook]):
         data = output.get("data", {"text/plain": output.get("text", "")})
         told, page = ("".join(data.get(kind, "")) for kind in ("text/plain", "text/html"))
         found[cell["id"]]["out"] += ANSI.sub("", told) + "\n"
@@ -50,7 +48,7 @@ def cells(notebook: str) -> dict[str, dict]:
 
 @functools.cache
 def stored_results(notebook: str) -> dict[str, float]:
-    return results_of(NOTEBOOKS[notebook])[1]
+    return series.results(NOTEBOOKS[notebook]).results
 
 
 @functools.cache

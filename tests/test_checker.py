@@ -7,27 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from cells import NOTEBOOKS, exercise_numbers, run_cells
+from test_exercises import MODULES
 
-from mnist_edu.exercises import (
-    nb00,
-    nb01,
-    nb02,
-    nb03,
-    nb04,
-    nb05,
-    nb06,
-    nb07,
-    nb08,
-    nb10,
-    nb11,
-    nb12,
-)
+from mnist_edu.exercises import nb02, nb03, nb08, nb11, nb12
 from mnist_edu.exercises.checker import UNANSWERED, Mistake, exercise, expect
 
 RIGHT = "✓ Right."
 CHECKERS = {  # by the name of their module and their own
     (module.__name__[-4:], name): thing
-    for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12)
+    for module in MODULES.values()
     for name, thing in vars(module).items()
     if hasattr(thing, "verdict")
 }

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.text import Annotation
-from test_plots import texts
+from test_plots import check_texts, texts
 
 from mnist_edu import drawings
 from mnist_edu.drawings import Layer
@@ -72,14 +72,7 @@ EVERY = {
 
 @pytest.mark.parametrize("name", EVERY)
 def test_text_is_large_enough_and_inside_the_picture(name):
-    figure = EVERY[name]()
-    figure.canvas.draw()
-    renderer, box = figure.canvas.get_renderer(), figure.bbox
-    for text in texts(figure):
-        assert text.get_fontsize() >= 8, text.get_text()
-        extent = text.get_window_extent(renderer)
-        inside = box.x0 - 1 <= extent.x0 and extent.x1 <= box.x1 + 1
-        assert inside and box.y0 - 1 <= extent.y0 and extent.y1 <= box.y1 + 1, text.get_text()
+    check_texts(EVERY[name]())
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -76,9 +76,8 @@ def texts(figure):
     return [t for t in figure.findobj(Text) if t.get_text().strip() and t not in hidden]
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_text_is_large_enough_and_inside_the_picture(name):
-    figure = EVERY[name]()
+def check_texts(figure):
+    """Check that each text is large enough, and that none is cut off."""
     figure.canvas.draw()
     renderer, box = figure.canvas.get_renderer(), figure.bbox
     for text in texts(figure):
@@ -87,6 +86,11 @@ def test_text_is_large_enough_and_inside_the_picture(name):
             extent = text.get_window_extent(renderer)
             inside = box.x0 - 1 <= extent.x0 and extent.x1 <= box.x1 + 1
             assert inside and box.y0 - 1 <= extent.y0 and extent.y1 <= box.y1 + 1, text.get_text()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_text_is_large_enough_and_inside_the_picture(name):
+    check_texts(EVERY[name]())
 
 
 @pytest.mark.parametrize("name", EVERY)

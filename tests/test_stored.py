@@ -9,16 +9,14 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import pytest
-from facts import ANSI, outputs_of, table_of
+from facts import ANSI, table_of
 
-from mnist_edu import authoring, bands, stored
+from mnist_edu import authoring, bands, series, stored
 from mnist_edu.lesson import RESULTS_MIME
 from mnist_edu.show import text_table
-from mnist_edu.stored import results_of
 
 ROOT = Path(__file__).parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-outside = bands.outside
 PNG = b"\x89PNG\r\n"
 
 
@@ -30,7 +28,7 @@ def path(request):
 def bundles(path):
     """Return name of cell and MIME bundle of each output that has one, texts joined."""
     found = []
-    for cell, output in outputs_of(path):
+    for cell, output in series.outputs(path):
         data = output.get("data", {})
         found.append((cell["id"], {kind: joined(data[kind]) for kind in data}))
     return [(name, data) for name, data in found if data]
@@ -93,7 +91,7 @@ def test_pictures_are_pictures_and_their_descriptions_are_their_captions(path):
     found = bundles(path)
     alts = [
         o["metadata"]["image/png"]["alt"]
-        for _, o in outputs_of(path)
+        for _, o in series.outputs(path)
         if "metadata" in o and o["metadata"]
     ]
     pictures = [at for at, (_, data) in enumerate(found) if "image/png" in data]
@@ -114,13 +112,14 @@ def test_pictures_are_pictures_and_their_descriptions_are_their_captions(path):
 
 def test_stored_results_lie_in_the_band_of_the_full_lesson(path):
     band = json.loads((ROOT / "tests" / "bands" / f"{path.name[:2]}-full-mnist.json").read_text())
-    source, results = results_of(path)
+    row = series.results(path)
+    source, results = row.source, row.results
     assert source == band["source"] == "MNIST"
-    assert outside(band, results) == [], f"{path.name}: store it anew, or measure its band"
+    assert bands.outside(band, results) == [], f"{path.name}: store it anew, or measure its band"
 
 
 def test_last_line_of_the_shift_ruler_is_the_recorded_one(path):
-    _, results = results_of(path)
+    results = series.results(path).results
     shares = [results.get(f"shift_{pixels}") for pixels in range(5)]
     if shares[0] is None:
         return
@@ -146,10 +145,10 @@ NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 
 
 def test_recorded_accuracies_are_what_other_cells_say(path):
-    others = [cell["id"] != "results" and output for cell, output in outputs_of(path)]
+    others = [cell["id"] != "results" and output for cell, output in series.outputs(path)]
     texts = [joined(o.get("text") or o["data"]["text/plain"]) for o in others if o]
     said = {number for text in texts for number in NUMBER.findall(text.replace(",", ""))}
-    for name, value in results_of(path)[1].items():
+    for name, value in series.results(path).results.items():
         if name.endswith("accuracy"):  # as a share, in 100, in 10,000, or as errors in 100
             forms = (value, 100 * value, 10_000 * value, 100 - 100 * value)
             told = {f"{form:.{digits}f}" for form in forms for digits in range(5)} - {"0", "1"}
