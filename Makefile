@@ -63,6 +63,10 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
+	sed -i.kept 's/"#@title/"# @title/' notebooks/*.ipynb
+	$(BIN)/ruff format --quiet --isolated --line-length 100 notebooks/*.ipynb
+	sed -i.kept 's/"# @title/"#@title/' notebooks/*.ipynb
+	rm notebooks/*.ipynb.kept
 
 test: check unit
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "(slow or browser) and not series"
