@@ -50,7 +50,7 @@ run-full: $(READY)
 	$(BIN)/python -m mnist_edu run --full
 
 # What is quick to fail comes first, the notebooks last.
-UNIT := $(BIN)/python -m pytest -n 2 -m "not slow and not browser and not series"
+UNIT := $(BIN)/python -m pytest -n 2 -p no:nbval -m "not slow and not browser and not series"
 
 unit: $(READY)
 	$(UNIT)

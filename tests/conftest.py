@@ -18,6 +18,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in order])
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Leave out modules of slow tests alone: importing TensorFlow for nothing takes seconds."""
+    if "not slow" in config.option.markexpr and collection_path.suffix == ".py":
+        return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text("utf-8") or None
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     """Every test starts with an empty cache and without ``MNIST_EDU_DATA``."""

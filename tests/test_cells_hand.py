@@ -142,6 +142,7 @@ def test_thirty_lines_are_thirty_and_have_no_class():
     assert names == expected and lines == 30
 
 
+@pytest.mark.slow
 def test_tensorflow_comes_with_the_check_and_not_before():
     cells = cells_of(NOTEBOOK)
     code = [(name, "".join(c["source"])) for name, c in cells.items() if c["cell_type"] == "code"]
@@ -403,6 +404,7 @@ def large():
     return run("images", *CORE, "nudge", "off", "large-check")
 
 
+@pytest.mark.slow
 def test_large_network_is_nudged_at_fifty_places_of_each_array(large):
     assert [len(set(some)) for some in large["places"]] == [50, 50, 50, 10]
     assert [w.dtype for w in large["precise"]] == [np.float64] * 4

@@ -269,6 +269,7 @@ print(data.load("mnist", 50).train.images.astype(int).sum())
 )
 
 
+@pytest.mark.slow
 def test_eight_processes_on_an_empty_cache(small_files):
     env = dict(os.environ, MNIST_EDU_DATA=str(small_files))
     command = [sys.executable, "-c", START, str(small_files)]

@@ -143,6 +143,7 @@ def test_worse_file_never_replaces_a_good_one(server, cache):
     assert [each for each in download.FILES if not download.is_whole(cache / each)] == [name]
 
 
+@pytest.mark.slow
 def test_network_that_swallows_everything_costs_auto_little(server, few_embedded, monkeypatch):
     ways = mirrors(server, "hanging", "hanging", "hanging")
     monkeypatch.setattr("mnist_edu.download.MIRRORS", ways)
@@ -217,6 +218,7 @@ def start(server, how):
     return subprocess.Popen(command, env=dict(os.environ), stdout=pipe, stderr=pipe, text=True)
 
 
+@pytest.mark.slow
 def test_eight_processes_download_at_once(server, cache):
     started = [start(server, "good") for _ in range(8)]
     finished = [process.communicate(timeout=60) for process in started]

@@ -64,10 +64,10 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make")])
-def test_make_command_of_the_readme_exists(command):
-    done = subprocess.run([*command.split(), "-n"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout, done.stderr
+def test_make_commands_of_the_readme_exist():
+    words = [word for c in COMMANDS if c.startswith("make") for word in c.split()[1:]]
+    done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True)
+    assert words and done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("mnist-edu")])

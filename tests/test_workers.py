@@ -116,6 +116,7 @@ raise ConnectionError("worker 1 has left")
     ]
 
 
+@pytest.mark.slow
 def test_hanging_workers_are_stopped_at_the_limit(program, tmp_path):
     path = program("""
 import signal
