@@ -8,6 +8,8 @@ import json
 import os
 import platform
 import random
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -63,6 +65,23 @@ def device() -> None:
         print(f"This notebook computes on the GPU: {name}")
 
 
+def new_folder(name: str) -> Path:
+    """Return the folder ``logs/NAME`` below the working folder, empty; what was in it is gone.
+
+    Where nothing can be written there, it is a temporary folder, and a line says so.
+    """
+    folder = Path("logs") / name
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "try").touch()
+        (folder / "try").unlink()
+    except OSError as error:
+        folder = Path(tempfile.mkdtemp(prefix=f"mnist_edu-{name}-"))
+        print(f"Files cannot be written to logs/{name} ({error.strerror}): they go to {folder}")
+    return folder
+
+
 # --- Predict, then look --------------------------------------------------------------------------
 
 
@@ -79,12 +98,31 @@ def compare(guess: Any, truth: Any, unit: str = "", digits: int = 3) -> None:
     shown = _number(truth, digits) + unit
     if guess is ...:
         print(f"No guess written down. Answer: {shown}")
-    elif isinstance(truth, str) or not isinstance(guess, int | float | np.number):
-        hit = str(guess).strip().lower() == str(truth).strip().lower()
-        print(f"Your guess: {guess} · answer: {shown} · {'right' if hit else 'not this time'}")
-    else:
+        return
+    if isinstance(truth, str):
+        verdict = (
+            "right" if str(guess).strip().lower() == truth.strip().lower() else "not this time"
+        )
+    elif isinstance(guess, int | float | np.number):
         difference = _number(abs(float(guess) - float(truth)), digits) + unit
-        print(f"Your guess: {guess}{unit} · answer: {shown} · difference: {difference}")
+        verdict = f"difference: {difference}, {_nearness(float(guess), float(truth))}"
+        guess = f"{guess}{unit}"
+    else:
+        verdict = "write a number, without quotation marks"
+    print(f"Your guess: {guess} · answer: {shown} · {verdict}")
+
+
+def _nearness(guess: float, truth: float) -> str:
+    if guess == truth:
+        return "right"
+    if guess * truth < 0:
+        return "the other way: another sign"
+    if abs(guess - truth) <= 0.05 * abs(truth):
+        return "near"
+    side = "large" if abs(guess) > abs(truth) else "small"
+    least, most = sorted([abs(guess), abs(truth)])
+    times = most / least if least else 1
+    return f"about {times:,.0f} times too {side}" if times >= 1.75 else f"too {side}"
 
 
 def _number(value: Any, digits: int) -> str:

@@ -17,16 +17,47 @@ DIGITS = SimpleNamespace(source="MNIST")
     ("guess", "truth", "said"),
     [
         (..., 2.302585, "No guess written down. Answer: 2.3"),
-        (2, 2.5, "Your guess: 2 · answer: 2.5 · difference: 0.5"),
+        (2, 2.5, "Your guess: 2 · answer: 2.5 · difference: 0.5, too small"),
         ("B ", "b", "Your guess: B  · answer: b · right"),
         ("a", "b", "Your guess: a · answer: b · not this time"),
-        (7840, 7850, "Your guess: 7840 · answer: 7,850 · difference: 10"),
-        ("many", 7850, "Your guess: many · answer: 7,850 · not this time"),
+        (7840, 7850, "Your guess: 7840 · answer: 7,850 · difference: 10, near"),
+        (7850, 7850, "Your guess: 7850 · answer: 7,850 · difference: 0, right"),
+        (93, 0.93, "Your guess: 93 · answer: 0.93 · difference: 92.1, about 100 times too large"),
+        (
+            0.1,
+            -0.4,
+            "Your guess: 0.1 · answer: -0.4 · difference: 0.5, the other way: another sign",
+        ),
+        (-8, -0.8, "Your guess: -8 · answer: -0.8 · difference: 7.2, about 10 times too large"),
+        (0, 0.8, "Your guess: 0 · answer: 0.8 · difference: 0.8, too small"),
+        (3, 0, "Your guess: 3 · answer: 0 · difference: 3, too large"),
+        (
+            "many",
+            7850,
+            "Your guess: many · answer: 7,850 · write a number, without quotation marks",
+        ),
     ],
 )
 def test_guess_is_shown_beside_the_truth(guess, truth, said, capsys):
     lesson.compare(guess, truth)
     assert capsys.readouterr().out.strip() == said
+
+
+def test_new_folder_is_empty_and_below_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (lesson.new_folder("06") / "old").touch()
+    folder = lesson.new_folder("06")
+    assert folder.resolve() == tmp_path / "logs" / "06" and not list(folder.iterdir())
+
+
+def test_folder_that_cannot_be_written_is_replaced_and_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").touch()  # for root, too, no folder can be made below a file
+    folder = lesson.new_folder("06")
+    (folder / "checkpoint").write_text("kept")
+    said = capsys.readouterr().out
+    assert "cannot be written to logs/06 (" in said and str(folder) in said
+    assert not folder.is_relative_to(tmp_path)
 
 
 def test_record_names_source_and_numbers(capsys):
