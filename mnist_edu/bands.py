@@ -16,7 +16,8 @@ from mnist_edu import data, series
 from mnist_edu.cache import whole
 from mnist_edu.errors import WentWrong
 
-RULER = {"01": "softmax", "04": "dense", "06": "CNN"}  # the shift ruler's name of each model
+# The shift ruler's name of each model.
+RULER = {"01": "softmax", "03": "one hidden layer", "04": "dense", "06": "CNN"}
 SHIFT_ROWS = Path(__file__).with_name("shift_rows.json")
 
 
