@@ -391,6 +391,26 @@ def write(page, strokes, kind="mouse"):
 
 
 @pytest.mark.browser
+@pytest.mark.browser
+def test_rows_of_bars_stay_apart_whatever_they_say(page):
+    rows = page.execute_script("""
+        const rows = [...document.querySelectorAll(".mnist-pad li")];
+        const places = rows.map((row) => {
+            const text = row.lastElementChild, before = text.textContent;
+            text.textContent = "> 99 %";
+            const lines = document.createRange();
+            lines.selectNodeContents(text);
+            const [outer, inner] = [row.getBoundingClientRect(), lines.getBoundingClientRect()];
+            text.textContent = before;
+            return [outer.top, inner.top, inner.bottom, outer.bottom];
+        });
+        return places;""")
+    assert len(rows) == 10
+    for row, (after, *_) in zip(rows, [*(r[:1] for r in rows[1:]), [float("inf")]], strict=True):
+        top, text_top, text_bottom, bottom = row
+        assert top - 1 <= text_top < text_bottom <= bottom + 1 and bottom <= after + 0.5, row
+
+
 def test_each_digit_drawn_by_a_pointer_is_read_as_in_python(page, predict):
     right = offline = 0
     for digit in range(10):
