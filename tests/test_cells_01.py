@@ -381,9 +381,10 @@ def test_hard_digit_is_the_first_that_is_read_wrong(built, weights):
     assert how["label"] == labels[wrong[0]]
     np.testing.assert_array_equal(how["image"], DIGITS.test.images[wrong[0]])
     assert built["kept"].compared == [pytest.approx(p[wrong[0]].max(), abs=1e-5)]
-    share = np.mean([p[i].max() > 0.5 for i in wrong])
-    said = run(built, "sure-and-wrong")["printed"]
-    assert said.startswith(f"{share:.0%} of the wrong answers")
+    said = run(built, "sure-and-wrong")["printed"].splitlines()
+    for line, level in zip(said, (0.9, 0.5), strict=True):
+        share = np.mean([p[i].max() > level for i in wrong])
+        assert line == f"{share:.0%} of the wrong answers are above {level}"
 
 
 @about("01", "ex-...-solution", "the solution is wrong")
