@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.patches import Circle, Rectangle
 
 from mnist_edu.palette import BLUE, ORANGE, SKY
-from mnist_edu.plots import WIDTH, Picture, _finish, _plain, _styles
+from mnist_edu.plots import ARROW, WIDTH, Picture, _finish, _plain, _styles
 
 MOST_UNITS, MOST_MAPS = 10, 4  # of a larger layer, this many are drawn
 MIDDLE = 1.55  # of the layers of a network, in inches from below
@@ -417,6 +417,31 @@ def activation_curves(
         for name, line in values.items()
     ]
     return _finish(picture, source, f"Activations and their slopes. {'; '.join(told)}.")
+
+
+def marked_curve(
+    function: Callable[[np.ndarray], np.ndarray],
+    marks: Sequence[float],
+    x_label: str = "",
+    y_label: str = "",
+    source: str = "",
+) -> Picture:
+    """Show a function between the smallest and the largest of some places, marked with values."""
+    places = np.sort(np.asarray(marks, float))
+    heights = function(places)
+    x = np.linspace(places[0], places[-1], 501)
+    picture = Picture(height=2.9)
+    axes = picture.subplots()
+    axes.plot(x, function(x), color=BLUE)
+    axes.plot(places, heights, "o", color=ORANGE, clip_on=False)
+    for place, height in zip(places, heights, strict=True):
+        text = f"{_short(place)} {ARROW} {height:.2f}"
+        axes.annotate(text, (place, height), (8, 5), textcoords="offset points", size=9)
+    axes.set(xlabel=x_label, ylabel=y_label, ylim=(0, 1.05 * heights.max()))
+    axes.set_xlim(0, places[-1] + 0.12 * np.ptp(places))
+    _plain(axes)
+    told = "; ".join(f"{_short(x)}: {y:.2f}" for x, y in zip(places, heights, strict=True))
+    return _finish(picture, source, f"A curve, {y_label} over {x_label}. {told}.")
 
 
 def descent(

@@ -330,17 +330,18 @@ def curves(
 ) -> Picture:
     """Show named lines: arrays (n,), or (seeds, n) as a mean with a band from lowest to highest.
 
-    Where an array is NaN, its line has a gap.
+    Where an array is NaN, its line has a gap. Marks and a legend tell lines apart: a line of more
+    than 20 numbers that stands alone has neither, so name it in ``y_label``.
     """
     picture = Picture(height=2.9)
     axes = picture.subplots()
-    told = []
+    told, alone = [], len(series) == 1 and np.shape([*series.values()][0])[-1] > 20
     for style, (name, values) in zip(_styles(series), series.items(), strict=True):
         values = np.atleast_2d(np.asarray(values, float))
         at = np.arange(values.shape[1]) if x is None else np.asarray(x)
         mean = values.mean(0)
-        every = max(1, len(at) // 10)
-        axes.plot(at, mean, label=name, markevery=every, markersize=4, **style)
+        marks = {"markevery": max(1, len(at) // 10), "markersize": 4} | style
+        axes.plot(at, mean, label=name, **marks | ({"marker": ""} if alone else {}))
         if len(values) > 1:
             axes.fill_between(at, values.min(0), values.max(0), color=style["color"], alpha=0.2)
         places, mean = at[np.isfinite(mean)], mean[np.isfinite(mean)]
@@ -356,7 +357,8 @@ def curves(
     if log_y:
         axes.set_yscale("log")
     beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 4 else {}
-    axes.legend(fontsize=8, **beside)
+    if not alone:
+        axes.legend(fontsize=8, **beside)
     _plain(axes)
     return _finish(picture, source, " ".join(told))
 
@@ -515,27 +517,37 @@ def activations(maps: np.ndarray, columns: int = 8, source: str = "") -> Picture
     return _finish(picture, source, sentence)
 
 
-def graph(edges: Sequence[tuple[str, str]], source: str = "") -> Picture:
+def graph(
+    edges: Sequence[tuple[str, str]],
+    source: str = "",
+    changes: Sequence[tuple[str, str]] = (),
+) -> Picture:
     """Draw which parts of a computation are needed for which, from left to right.
 
     Parameters
     ----------
     edges : (needed, needing) names, without a cycle
+    changes : (changing, changed) names: dashed orange arrows, which may lead back
     """
     if not edges:
         raise ValueError("a graph needs at least one edge")
     places = _places(edges)
-    picture = Picture(height=2.9)
+    picture = Picture(height=2.9 + 0.5 * bool(changes))
     axes = picture.subplots()
     axes.set_axis_off()
-    axes.set(xlim=(-0.4, max(x for x, _ in places.values()) + 0.4), ylim=(-0.5, 0.5))
-    for needed, needing in edges:
-        arrow = {"arrowstyle": "-|>", "color": "0.35", "shrinkA": 24, "shrinkB": 28}
-        axes.annotate("", places[needing], places[needed], arrowprops=arrow)
-    for name, (x, y) in places.items():
-        box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": "0.2"}
-        axes.text(x, y, name, ha="center", va="center", fontsize=9, bbox=box)
-    return _finish(picture, source, _graph_sentence(edges, places))
+    axes.set(xlim=(-0.4, max(x for x, _ in places.values()) + 0.4))
+    axes.set_ylim(-0.5, 0.75 if changes else 0.5)
+    around = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": "0.2"}
+    middle = {"ha": "center", "va": "center", "fontsize": 9, "bbox": around, "zorder": 3}
+    boxes = {name: axes.text(*place, name, **middle) for name, place in places.items()}
+    back = {"color": ORANGE, "linestyle": "--", "connectionstyle": "arc3,rad=0.35"}
+    for pairs, style in ((edges, {"color": "0.35"}), (changes, back)):
+        for start, end in pairs:
+            ends = [boxes[name].get_bbox_patch() for name in (start, end)]
+            touching = {"patchA": ends[0], "patchB": ends[1], "shrinkA": 0, "shrinkB": 0}
+            arrow = {"arrowstyle": "-|>"} | touching | style
+            axes.annotate("", places[end], places[start], arrowprops=arrow)
+    return _finish(picture, source, _graph_sentence(edges, places, changes))
 
 
 def _places(edges: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:
@@ -553,10 +565,14 @@ def _places(edges: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:
     return places
 
 
-def _graph_sentence(edges: Sequence[tuple[str, str]], places: dict) -> str:
+def _graph_sentence(edges: Sequence, places: dict, changes: Sequence) -> str:
     told = [
         f"{name} needs {' and '.join(needed for needed, needing in edges if needing == name)}"
         for name in dict.fromkeys(needing for _, needing in edges)
+    ]
+    told += [
+        f"{name} changes {' and '.join(end for start, end in changes if start == name)}"
+        for name in dict.fromkeys(start for start, _ in changes)
     ]
     return f"A graph of {len(places)} parts: {'; '.join(told)}."
 

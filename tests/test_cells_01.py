@@ -9,7 +9,7 @@ from stand_ins import about, digits, listen, shifts
 
 tf = pytest.importorskip("tensorflow.compat.v1", reason="TensorFlow is missing")
 
-from mnist_edu import data, input_data, lesson, plots  # noqa: E402
+from mnist_edu import data, drawings, input_data, lesson, plots  # noqa: E402
 
 pytestmark = pytest.mark.slow
 BUILD = ("placeholders", "variables", "loss", "train-op", "session")
@@ -29,7 +29,7 @@ def names(monkeypatch):
     kept = listen(monkeypatch)
     parts = (DIGITS.train, DIGITS.validation, DIGITS.test)
     mnist = input_data.Datasets(*(served(part) for part in parts))
-    guesses = ("loss", "accuracy", "one_step", "1000", "shift")
+    guesses = ("loss", "accuracy", "one_step", "1000", "shift", "hard", "short", "long")
     with tf.Graph().as_default():
         yield {
             **{"np": np, "tf": tf, "data": data, "lesson": lesson, "plots": plots, "kept": kept},
@@ -78,13 +78,18 @@ def test_settings_are_those_of_2016():
     assert settings == dict(batch_size=100, learning_rate=0.5, steps=1000, source="auto")
 
 
-@about("01", "load", "the old reader is asked for other labels, another order or another source")
+@about(
+    "01",
+    "load, old-reader",
+    "the old reader is asked for other labels, another order or another source",
+)
 def test_the_reader_is_asked_for_one_hot_labels_in_the_order_of_the_seed(monkeypatch, names):
     asked = {}
     monkeypatch.setattr(lesson, "set_seed", lambda seed: asked.update(set=seed))
     monkeypatch.setattr(data, "load", lambda source: source)
     monkeypatch.setattr(input_data, "read_data_sets", lambda _, **how: asked.update(how))
-    found = run_cells("01", "load", **names | {"input_data": input_data, "seed": 7, "source": "x"})
+    more = {"input_data": input_data, "seed": 7, "source": "x"}
+    found = run_cells("01", "load", "old-reader", **names | more)
     assert asked == dict(set=7, one_hot=True, seed=7, source="x") and found["digits"] == "x"
 
 
@@ -108,7 +113,8 @@ def test_untrained_network_has_a_loss_of_ln_10_and_reads_every_digit_as_0(built)
     assert found["first_loss"] == pytest.approx(np.log(10), rel=1e-6)
     zeros = np.mean(DIGITS.validation.labels == 0)
     assert found["first_accuracy"] == pytest.approx(zeros), "not asked on the validation images"
-    assert built["kept"].compared == [found["first_loss"], found["first_accuracy"]]
+    assert built["kept"].compared == [found["first_accuracy"]]
+    assert found["printed"].endswith("loss: 2.303")
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.02])
@@ -213,14 +219,17 @@ def test_numbers_are_recorded_under_their_names(names):
 
 
 @about("01", "graph", "a part of the picture is another part of the graph")
-def test_picture_of_the_graph_names_its_parts(built):
-    nb01 = SimpleNamespace(graph_edges=lambda parts: parts)
+def test_picture_of_the_graph_names_its_parts_and_what_a_step_changes(built):
+    given = {}
+    nb01 = SimpleNamespace(graph_edges=lambda parts: given.update(parts) or [("x", "logits")])
     run(built, "graph", nb01=nb01)
-    (_, (parts,), _) = built["kept"].drawn[0]
-    names = {"training step": "train_step"}
-    for name, part in parts.items():
-        assert part is built[names.get(name, name)], name
-    assert len(parts) == 9
+    (_, (edges,), how) = built["kept"].drawn[0]
+    for name, part in given.items():
+        assert part is built[name], name
+    assert len(given) == 8
+    assert edges == [("x", "logits"), ("loss", "training step")]
+    learned = [v.op.name for v in tf.trainable_variables()]
+    assert how["changes"] == [("training step", name) for name in learned] != []
 
 
 @about("01", "wrong-...", "another message than the one that old programs give")
@@ -238,60 +247,169 @@ def test_messages_of_old_programs_are_the_ones_described(built):
     loud(lambda: None, "nothing")  # what does not fail says nothing
 
 
-@pytest.mark.parametrize("name", ["logits", "probabilities"])
-@about("01", "wrong-softmax-twice", "not 100 steps of the rate from zero, or not on these scores")
-def test_either_network_takes_100_steps_from_zero_on_what_it_was_given(built, monkeypatch, name):
-    built = run(built, "look-untrained", "one-prediction", "wrong-softmax-twice")
-    taken, serve = [], built["mnist"].train.next_batch
-    monkeypatch.setattr(
-        built["mnist"].train, "next_batch", lambda n: taken.append(serve(n)) or taken[-1]
-    )
+@pytest.mark.parametrize(("name", "rate"), [("logits", 0.5), ("logits", 2), ("probabilities", 0.5)])
+@about("01", "hundred-steps", "not 100 steps of the rate from zero, or not on these scores")
+def test_every_network_takes_the_same_100_steps_from_zero(built, monkeypatch, name, rate):
+    built = run(built, "look-untrained", "one-prediction")
     built["session"].run(built["W"].assign(np.ones((784, 10))))
-    right = built["accuracy_after_100_steps"](built[name])
-    W, b = np.zeros((784, 10)), np.zeros(10)
-    for images, labels in taken:
+    built = run(built, "hundred-steps")
+    assert [len(images) for images, _ in built["batches"]] == [100] * 100
+    assert (built["trained_weights"][0] == 1).all()
+    losses = built["hundred_steps"](built[name], rate)
+    W, b, wanted = np.zeros((784, 10)), np.zeros(10), []
+    for images, labels in built["batches"]:
         p = probabilities(images, W, b)
-        if name == "logits":
-            difference = p - labels
-        else:  # the chain rule through the second softmax
-            outer = probabilities(p, np.eye(10), 0) - labels
-            difference = p * (outer - (p * outer).sum(1, keepdims=True))
-        W, b = step(images, difference, W, b)
-    assert [len(images) for images, _ in taken] == [100] * 100
-    np.testing.assert_allclose(built["session"].run(built["W"]), W, atol=1e-4)
-    part = built["mnist"].validation
-    answers = probabilities(part.images, W, b).argmax(1)
-    assert right == pytest.approx(np.mean(answers == part.labels.argmax(1)), abs=0.02)
+        outer = p if name == "logits" else probabilities(p, np.eye(10), 0)
+        wanted.append(-np.log(outer[labels > 0]).mean())
+        difference = outer - labels
+        if name != "logits":  # the chain rule through the second softmax
+            difference = p * (difference - (p * difference).sum(1, keepdims=True))
+        W, b = step(images, difference, W, b, rate)
+    np.testing.assert_allclose(losses, wanted, rtol=1e-3)
+    np.testing.assert_allclose(built["session"].run(built["W"]), W, atol=1e-3)
+
+
+@about("01", "rates, look-rates", "another rate, or numbers of another rate")
+def test_rates_are_told_apart_and_judged_on_validation_images(built, weights):
+    asked = []
+
+    def fake(scores, rate):
+        assert scores is built["logits"]
+        asked.append(rate)
+        built["session"].run(built["b"].assign(np.eye(10)[len(asked)] * 100))
+        return [rate]
+
+    built = run(built, "look-untrained", hundred_steps=fake)
+    built["kept"].compared.clear()
+    run(built, "rates", "look-rates", "rates-figure")
+    (rows,), labels = built["kept"].tables, DIGITS.validation.labels
+    shares = [np.mean(labels == digit) for digit in (1, 2, 3)]  # the answer of each bias
+    assert asked == [row["rate"] for row in rows] == [0.01, 0.5, 10]
+    assert [row["accuracy"] for row in rows] == [f"{share:.3f}" for share in shares]
+    assert float(rows[0]["loss"]) > 2.303
+    assert built["kept"].compared == [float(f"{share:.3f}") for share in shares[::2]]
+    (_, (curves,), how) = built["kept"].drawn[0]
+    assert curves == {f"rate {rate}": [rate] for rate in asked} and list(how["x"])[::99] == [1, 100]
 
 
 @about("01", "softmax-twice-table, weights-back", "the good weights are not put back")
 def test_good_weights_are_kept_and_put_back(built, weights):
     given = []
 
-    def fake(scores):
-        given.append(scores)
+    def fake(scores, rate):
+        given.append((scores, rate))
         built["session"].run(tf.global_variables_initializer())
-        return 0.25 * len(given)
+        return [9, 0.25 * len(given)]
 
-    built = run(built, "one-prediction", test=feed(built, built["mnist"].test))
-    built = run(built, "softmax-twice-table", accuracy_after_100_steps=fake)
-    assert given == [built["logits"], built["probabilities"]]
-    rows = built["kept"].tables[0]
-    assert [[*row.values()] for row in rows] == [["logits", "0.250"], ["probabilities", "0.500"]]
+    built = run(built, "one-prediction", "look-untrained", test=feed(built, built["mnist"].test))
+    built = run(built, "hundred-steps")
+    built = run(built, "softmax-twice-table", hundred_steps=fake)
+    assert given == [(built["logits"], 0.5), (built["probabilities"], 0.5)]
+    zeros = f"{np.mean(DIGITS.validation.labels == 0):.3f}"
+    rows = [[*row.values()] for row in built["kept"].tables[0]]
+    assert rows == [["logits", "0.25", zeros], ["probabilities", "0.50", zeros]]
     run(built, "weights-back")
     W, b = built["session"].run([built["W"], built["b"]])
     np.testing.assert_allclose(W, weights[0], atol=1e-6)
     np.testing.assert_allclose(b, weights[1], atol=1e-6)
 
 
+# --- With a pencil, and in NumPy -----------------------------------------------------------------
+
+
+@about("01", "pencil...", "other numbers than those of the text")
+def test_small_network_has_the_numbers_of_the_text(names):
+    found = run_cells("01", "pencil", "look-score", "pencil-softmax", **names, guess_score=...)
+    image, W, b = found["x_small"], found["W_small"], found["b_small"]
+    by_hand = [sum(image[i] * W[i, k] for i in range(3)) + b[k] for k in (0, 1)]
+    assert by_hand == [2, -1.5]
+    assert names["kept"].compared == [2.5] and found["printed"].endswith("[-3.   2.5]")
+    np.testing.assert_allclose(found["p_small"], [0.9707, 0.0293], atol=1e-4)
+
+
+@about("01", "first-image, ten-lines", "not the first training image, or not softmax and -ln p")
+def test_ten_lines_are_a_network_for_one_image(names):
+    found = run_cells("01", "first-image", "ten-lines", **names)
+    np.testing.assert_array_equal(found["image"], DIGITS.train.images[0].ravel() / np.float32(255))
+    np.testing.assert_array_equal(found["p"], [0.1] * 10)
+    assert names["kept"].compared == [found["first_loss"]] == [pytest.approx(np.log(10))]
+    chance = np.random.default_rng(2)
+    W, b = chance.normal(0, 0.1, (784, 10)), chance.normal(size=10)
+    found = run_cells("01", "first-image", **names) | {"weights": W, "biases": b}
+    found = run_cells("01", "ten-lines", **found)
+    wanted = probabilities(found["image"][np.newaxis], W, b)[0]
+    np.testing.assert_allclose(found["p"], wanted)
+    assert found["first_loss"] == pytest.approx(-np.log(wanted[DIGITS.train.labels[0]]))
+
+
+@about("01", "walk, three-steps, look-left, descent", "not gradient descent on w squared")
+def test_walk_goes_down_the_parabola_from_both_sides(names):
+    more = {"drawings": drawings, "guess_slope": ..., "guess_left": ..., "guess_cost": ...}
+    names["kept"].compared.clear()
+    found = run_cells("01", "look-cost", "look-slope", "walk", **names, **more)
+    walk = found["walk"]
+    assert walk(3, 0.1, 3) == pytest.approx([3, 2.4, 1.92, 1.536])
+    assert walk(-3, 0.5, 2) == [-3, 0, 0] and walk(1, 1, 3) == [1, -1, 1, -1]
+    found = run_cells("01", "three-steps", "look-left", "descent", **found)
+    assert names["kept"].compared == [pytest.approx(v) for v in (-np.log(0.01), 6, -2.4)]
+    (rows,) = names["kept"].tables
+    for row, after in zip(rows, rows[1:], strict=False):
+        moved = float(row["weight"]) - float(row["rate x slope"])
+        assert moved == pytest.approx(float(after["weight"]), abs=1e-3)
+        assert float(row["loss"]) == pytest.approx(float(row["weight"]) ** 2, abs=0.005)
+        assert float(row["slope"]) == pytest.approx(2 * float(row["weight"]), abs=0.005)
+
+
+@about("01", "one-step-by-hand", "the pictures are not what the first step has written")
+def test_first_step_is_each_digits_sum_minus_a_tenth_of_all(built):
+    built = run(built, "look-untrained", "train", "look-one-step", "one-step-by-hand")
+    assert built["printed"].endswith("agree: True")
+    batch = built["mnist"].train.images[:100], built["mnist"].train.labels[:100]
+    W, _ = step(batch[0], 0.1 - batch[1], np.zeros((784, 10)), np.zeros(10))
+    np.testing.assert_allclose(built["by_hand"], W, atol=1e-6)
+    later = run(built, "one-step-by-hand", session=SimpleNamespace(run=lambda _: W + 0.001))
+    assert later["printed"] == "agree: False"
+
+
+@about("01", "all-answers, look-hard, hard-prediction, sure-and-wrong", "not the first wrong one")
+def test_hard_digit_is_the_first_that_is_read_wrong(built, weights):
+    built = run(built, "one-prediction", "all-answers", "look-hard", "hard-prediction")
+    p, labels = probabilities(built["mnist"].test.images, *weights), DIGITS.test.labels
+    wrong = [i for i in range(len(p)) if p[i].argmax() != labels[i]]
+    (_, (answer,), how) = built["kept"].drawn[-1]
+    np.testing.assert_allclose(answer, p[wrong[0]], atol=1e-5)
+    assert how["label"] == labels[wrong[0]]
+    np.testing.assert_array_equal(how["image"], DIGITS.test.images[wrong[0]])
+    assert built["kept"].compared == [pytest.approx(p[wrong[0]].max(), abs=1e-5)]
+    said = run(built, "sure-and-wrong")["printed"].splitlines()
+    for line, level in zip(said, (0.9, 0.5), strict=True):
+        share = np.mean([p[i].max() > level for i in wrong])
+        assert line == f"{share:.0%} of the wrong answers are above {level}"
+
+
 @about("01", "ex-...-solution", "the solution is wrong")
 def test_solutions_agree_with_another_way():
-    nothing = SimpleNamespace(**{name: id for name in ("count_parameters", "steps_per_epoch")})
-    nothing.softmax = nothing.cross_entropy = id
-    ids = [f"ex-{number}-solution" for number in (1, 2, 3, 4)]
+    checkers = (
+        "descend",
+        "steps_per_epoch",
+        "softmax",
+        "cross_entropy",
+        "best_rate",
+        "own_network",
+    )
+    nothing = SimpleNamespace(**dict.fromkeys(checkers, id))
+    ids = [f"ex-{number}-solution" for number in (1, 2, 3, 4, 5, 6)]
     found = run_cells("01", *ids, np=np, nb01=nothing)
-    assert found["count"] == 7850
+    assert found["descend"](lambda w: 2 * w, 3, 0.5, 1) == [3, 0]
+    assert found["descend"](lambda w: 2 * w, 3, 1, 2) == [3, -3, 3]
     assert [found["steps_per_epoch"](n, 100) for n in (55_000, 1_050)] == [550, 10]
+    assert found["best_rate"]({5: np.nan, 2: 0.3, 1: 0.4}.get, [5, 2, 1]) == 2
+    W, b = found["my_network"](DIGITS.train.images.reshape(-1, 784) / 255, DIGITS.train.labels)
+    means = [DIGITS.train.images[DIGITS.train.labels == k].mean(axis=0) / 255 for k in range(10)]
+    x = DIGITS.test.images / 255
+    away = ((x[:, np.newaxis] - np.array(means)) ** 2).sum(axis=(2, 3))
+    scores = (x**2).sum(axis=(1, 2))[:, np.newaxis] - 2 * (x.reshape(-1, 784) @ W + b)
+    np.testing.assert_allclose(scores, away, rtol=1e-6)
     scores = np.random.default_rng(0).normal(size=(6, 10))
     p = found["softmax"](scores)
     np.testing.assert_allclose(p, probabilities(scores, np.eye(10), np.zeros(10)))

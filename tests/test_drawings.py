@@ -64,6 +64,9 @@ EVERY = {
         {"ReLU": Z > 0, "tanh": 1 - np.tanh(Z) ** 2},
         "MNIST",
     ),
+    "marked curve": lambda: drawings.marked_curve(
+        lambda p: -np.log(p), [0.5, 0.01, 0.99], "probability", "loss", "MNIST"
+    ),
     "descent": lambda: drawings.descent(
         valley, {"rate 0.25": [0, 1.5, 2.25], "rate 1": [0, 6, 0]}, "MNIST"
     ),
@@ -286,6 +289,17 @@ def test_steps_downhill_stand_on_the_curve_with_their_numbers():
         assert curve.get_xdata()[0] < min(path) and curve.get_xdata()[-1] > 3
     assert [t.get_text().strip() for t in figure.axes[1].texts] == ["0", "1"]
     assert "rate 1: weight 0, 6, 0, loss 9 to 9." in figure.description
+
+
+def test_marks_stand_on_the_curve_with_both_numbers():
+    figure = EVERY["marked curve"]()
+    curve, dots = figure.axes[0].lines
+    np.testing.assert_allclose(curve.get_ydata(), -np.log(curve.get_xdata()))
+    np.testing.assert_allclose(dots.get_xdata(), [0.01, 0.5, 0.99])
+    np.testing.assert_allclose(dots.get_ydata(), -np.log([0.01, 0.5, 0.99]))
+    assert {"0.01 → 4.61", "0.5 → 0.69", "0.99 → 0.01"} <= set(written(figure))
+    told = "MNIST: A curve, loss over probability. 0.01: 4.61; 0.5: 0.69; 0.99: 0.01."
+    assert figure.description == told
 
 
 # --- Input ---------------------------------------------------------------------------------------

@@ -52,6 +52,36 @@ def one_element_right(z):
     return wrong
 
 
+def walk_by(step):
+    """Return a walk that makes each weight from the one before, the rate and the slope."""
+
+    def walk(slope, weight, rate, steps):
+        path = [weight]
+        for _ in range(steps):
+            path.append(step(path[-1], rate, slope))
+        return path
+
+    return walk
+
+
+downhill = walk_by(lambda w, rate, slope: w - rate * slope(w))
+
+
+def mean_images(images, labels):
+    hot = np.eye(10)[labels]
+    return images.T @ hot / hot.sum(axis=0)
+
+
+def by_ink(factor, share):
+    """Return a network of mean images, times a factor, with a share of their squares as bias."""
+
+    def made(images, labels):
+        means = mean_images(images, labels)
+        return factor * means, share * (means**2).sum(axis=0)
+
+    return made
+
+
 def per_image(p, y):
     return -np.sum(y * np.log(p), axis=1)
 
@@ -201,17 +231,28 @@ MISTAKES = [
     (nb00.nearest_mean, lambda x, m: squares(x, m).min(1), "these are the distances"),
     (nb00.nearest_mean, lambda x, m: (x @ m.T).argmax(1), "largest product"),
     (nb00.nearest_mean, lambda x, m: np.array([7, 0, 0, 0, 0]), "should be"),
-    (nb01.count_parameters, 7840, "bias"),
-    (nb01.count_parameters, 794, "multiply"),
-    (nb01.count_parameters, 784, "each of the ten"),
-    (nb01.count_parameters, 7849, "count the entries"),
+    (nb01.descend, walk_by(lambda w, r, s: w + r * s(w)), "it climbs"),
+    (nb01.descend, walk_by(lambda w, r, s: w - s(w)), "rate is missing"),
+    (nb01.descend, walk_by(lambda w, r, s: w - r * s(3)), "uses the first slope"),
+    (nb01.descend, walk_by(lambda w, r, s: w - r * np.sign(s(w))), "the same length"),
+    (nb01.descend, lambda *given: downhill(*given)[1:], "first weight is missing"),
+    (nb01.descend, lambda *given: downhill(*given)[:-1], "one step too few"),
+    (nb01.descend, lambda s, w, r, n: downhill(s, w, r, n + 1), "one step too many"),
+    (nb01.descend, lambda *given: downhill(*given)[-1], "the list of all of them"),
+    (nb01.descend, lambda s, w, r, n: downhill(s, w, 0.1, n), "that are given"),
+    (nb01.descend, lambda s, w, r, n: downhill(lambda w: 2 * (w - 1), w, r, n), "Use the slope"),
+    (nb01.descend, lambda s, w, r, n: [w] * 4, "the weights are [3, 2.6, 2.28, 2.024]"),
+    (nb01.descend, lambda s, w, r, n: [w] * 9, "first included"),
     (nb01.steps_per_epoch, lambda n, b: -(-n // b), "rounded up"),
     (nb01.steps_per_epoch, lambda n, b: n / b, "whole division"),
     (nb01.steps_per_epoch, lambda n, b: n * b, "multiplied"),
     (nb01.steps_per_epoch, lambda n, b: b / n, "Turn it round"),
-    (nb01.steps_per_epoch, lambda n, b: n // b + 1, "550 steps"),
+    (nb01.steps_per_epoch, lambda n, b: n // b + 1, "550 batches of 100, and not 551"),
     (nb01.steps_per_epoch, lambda n, b: 550 if n > 2000 else 9, "10 whole batches of 100, not 9"),
-    (nb01.steps_per_epoch, lambda n, b: max(n // b, 1), "no whole batch"),
+    (nb01.steps_per_epoch, lambda n, b: max(n // b, 1), "do not fill a batch"),
+    (nb01.steps_per_epoch, lambda n, b: round(n / b), "to the nearest"),
+    (nb01.steps_per_epoch, lambda n, b: n // b if n > 99 else 2, "no whole batch"),
+    (nb01.steps_per_epoch, lambda n, b: 9 if n == 1080 else n // b, "10 whole batches, not 9"),
     (nb01.softmax, naive, "overflow"),
     (nb01.softmax, np.exp, "do not sum to 1"),
     (nb01.softmax, lambda z: np.exp(z) / np.exp(z).sum(axis=0), "your columns"),
@@ -226,6 +267,31 @@ MISTAKES = [
     (nb01.cross_entropy, lambda p, y: per_image(p, y).mean() / np.log(2), "base 2"),
     (nb01.cross_entropy, lambda p, y: -np.mean(np.sum(y * p, axis=1)), "forgot the logarithm"),
     (nb01.cross_entropy, lambda p, y: 1.0, "expected"),
+    (nb01.best_rate, lambda t, rates: min(t(r) for r in rates), "that is the loss"),
+    (
+        nb01.best_rate,
+        lambda t, rates: rates[np.argmin([*map(t, rates)])],
+        "a rate of 1000 gave nan",
+    ),
+    (nb01.best_rate, lambda t, rates: min(rates), "smallest rate"),
+    (nb01.best_rate, lambda t, rates: max(rates, key=t), "highest loss"),
+    (nb01.best_rate, lambda t, rates: max(r for r in rates if t(r) > 0), "largest rate that"),
+    (nb01.best_rate, lambda t, rates: np.nanargmin([*map(t, rates)]), "place in the list"),
+    (nb01.best_rate, lambda t, rates: min(rates, key=t), "failed training first"),
+    (nb01.best_rate, lambda t, rates: np.nan, "Return a rate"),
+    (nb01.best_rate, lambda t, rates: 0.5, "failed rate first in the list it is 0.1, not 0.5"),
+    (nb01.best_rate, lambda t, rates: 0.1, "the rate is 0.5, not 0.1"),
+    (nb01.own_network, lambda x, y: mean_images(x, y), "return two arrays"),
+    (nb01.own_network, lambda x, y: (mean_images(x, y).T, np.zeros(10)), "Transpose it"),
+    (nb01.own_network, lambda x, y: (mean_images(x, y), 0), "b has the shape ()"),
+    (nb01.own_network, lambda x, y: (0 * mean_images(x, y) / 0, np.zeros(10)), "nan or inf"),
+    (nb01.own_network, lambda x, y: (np.zeros((784, 10)), np.zeros(10)), "says 0 to every image"),
+    (nb01.own_network, by_ink(1, 0), "Which part of the squared distance"),
+    (nb01.own_network, by_ink(1, 0.5), "wrong sign"),
+    (nb01.own_network, by_ink(1, -1), "twice too large"),
+    (nb01.own_network, by_ink(-2, 1), "whose smallest value wins"),
+    (nb01.own_network, lambda x, y: (x.T @ np.eye(10)[y], np.zeros(10)), "Take their mean"),
+    (nb01.own_network, lambda x, y: (mean_images(x, y) - 0.5, np.zeros(10)), "have its ink"),
     (nb02.faulty_lines, [3, 5, 8, 11, 16, 18], "the last line"),
     (nb02.faulty_lines, [5, 8, 11, 16, 18, 19], "you found 6 of 7"),
     (nb02.faulty_lines, [3, 5, 6, 8], "line 6 is sound"),
@@ -615,6 +681,20 @@ def test_stored_measurements_become_a_table_of_ratios():
     assert rows[1]["accuracy (%)"] == "99.01 (99.00 to 99.02)" and rows[1]["seeds"] == 2
     assert nb11.summary_rows({})[0]["program"] == "nothing measured yet"
     assert nb11.stored("no such benchmark") == {}
+
+
+def test_own_network_may_be_scaled_moved_or_trained():
+    assert nb01.own_network.verdict(by_ink(1, -0.5)) == nb01.own_network.verdict(by_ink(6, -3))
+
+    def trained(images, labels):
+        W, b, hot = np.zeros((784, 10)), np.zeros(10), np.eye(10)[labels]
+        for _ in range(30):
+            difference = (naive(images @ W + b) - hot) / len(images)
+            W, b = W - 0.5 * images.T @ difference, b - 0.5 * difference.sum(axis=0)
+        return W, b + 7
+
+    assert nb01.own_network.verdict(trained) == "✓ Right."
+    assert nb01.own_network.verdict(lambda x, y: trained(x[:10], y[:10])).startswith("✗ Not yet: ")
 
 
 def test_same_strokes_are_written_again_differently_and_repeatably():

@@ -50,6 +50,9 @@ EVERY = {
         "MNIST",
     ),
     "graph": lambda: plots.graph([("x", "logits"), ("W", "logits"), ("logits", "loss")], "MNIST"),
+    "graph with changes": lambda: plots.graph(
+        [("W", "logits"), ("logits", "loss"), ("loss", "step")], "MNIST", [("step", "W")]
+    ),
     "reliability": lambda: plots.reliability({"a": BINS, "b": BINS[:, [0, 2, 1]]}, "MNIST"),
     "panels": lambda: plots.panels(CHARTS, "accuracy", source="MNIST"),
     "heat": lambda: plots.heat(IMAGES[0], {"one": HEAT, "two": -HEAT}, "a 7", source="MNIST"),
@@ -179,6 +182,43 @@ def test_gap_in_a_line_is_not_described_as_a_number():
     assert "a: 3 at 0, 1 at 1, lowest 1, highest 3." in figure.description
     assert "b: 2 at 1, 4 at 2, lowest 2, highest 4." in figure.description
     assert list(figure.axes[0].get_xticks()) == [0, 1, 2]
+
+
+def test_marks_and_legend_are_for_lines_that_must_be_told_apart():
+    long = np.arange(30)
+    axes = plots.curves({"a": long}).axes[0]
+    assert axes.get_legend() is None and axes.lines[0].get_marker() == ""
+    for lines in ({"a": long, "b": long}, {"a": [1, 2]}):
+        axes = plots.curves(lines).axes[0]
+        assert axes.get_legend() and axes.lines[0].get_marker() == "o"
+
+
+@pytest.mark.parametrize("name", ["graph", "graph with changes"])
+def test_arrows_of_a_graph_touch_the_boxes_that_they_join(name):
+    figure = EVERY[name]()
+    figure.canvas.draw()
+    shown = [text for text in figure.axes[0].texts if text.get_bbox_patch()]
+    boxes = [text.get_bbox_patch().get_window_extent() for text in shown]
+    arrows = [t.arrow_patch for t in figure.axes[0].texts if getattr(t, "arrow_patch", None)]
+    assert len(arrows) == len(shown) - (name == "graph")
+    for arrow in arrows:
+        line = arrow.get_transform().transform(arrow.get_path().vertices)
+        tail, points = line[0], line[np.isfinite(line).all(axis=1)]
+        assert min(_away(box, tail) for box in boxes) < 3
+        assert sum(min(_away(box, point) for point in points) < 3 for box in boxes) == 2
+
+
+def _away(box, point):
+    return np.hypot(*(np.clip(point, box.min, box.max) - point))
+
+
+def test_changes_are_dashed_and_told():
+    figure = EVERY["graph with changes"]()
+    styles = [
+        t.arrow_patch.get_linestyle() for t in figure.axes[0].texts if hasattr(t, "arrow_patch")
+    ]
+    assert [style for style in styles if style] == ["solid"] * 3 + ["--"]
+    assert figure.description.endswith("step needs loss; step changes W.")
 
 
 def test_learning_curves_draw_training_and_validation_apart():

@@ -245,7 +245,7 @@ def test_a_changed_number_is_noticed(monkeypatch, place, old, new, said):
     [
         ("keeps 7,840 numbers", "a == 784 * 10 + 10", "is not true: a == 784 * 10 + 10 (a = 7,840"),
         ("0.93 after 1,000 steps", 'a == result("test_accuracy")', "does not use 1,000"),
-        ("0.93 of them", 'a == result("test_accuracy")', "result('test_accuracy') is 0.9193"),
+        ("0.93 of them", 'a == result("test_accuracy")', "result('test_accuracy') is 0.919"),
         ("about two thirds", 'near(a, mean(band("shift_2")))', "is not true"),
         ("0.90 and 0.93", 'spans(a, b, band("test_accuracy"))', "is not true"),
         ("0.92 of them", 'a == result("tset_accuracy")', "KeyError: 'tset_accuracy'"),

@@ -1,10 +1,12 @@
 """Checkers of notebook 01, and the walk through its graph."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 
-from mnist_edu.exercises.checker import exercise, expect
+from mnist_edu.exercises.checker import Mistake, exercise, expect, numbers
+from mnist_edu.synthetic import make_digits
 
 
 def graph_edges(parts: dict) -> list[tuple[str, str]]:
@@ -52,16 +54,26 @@ def _needed(operation, names: dict) -> set[str]:
 
 
 @exercise
-def count_parameters(count: int) -> None:
-    """Check the number of learned values of 784 inputs and 10 outputs."""
+def descend(function: Callable) -> None:
+    """Check the weights of gradient descent on one weight, the first one included."""
+    weight, rate = 3.0, 0.1
+    right = [3, 2.6, 2.28, 2.024]
     mistakes = [
-        (7840, "these are the weights. Each digit has a bias too."),
-        (794, "the shape of W is (784, 10): multiply its two numbers, do not add them."),
-        (784, "every pixel has a weight for each of the ten digits."),
-        (7850 * 4, "these are the bytes. The question is how many numbers."),
-        (785 * 784, "the network has ten outputs, not 784."),
+        ([3, 3.4, 3.88, 4.456], "it climbs. The slope points uphill: subtract rate x slope."),
+        ([3, -1, 3, -1], "the rate is missing. A step is rate x slope."),
+        ([3, 2.6, 2.2, 1.8], "each step uses the first slope. Ask for the slope where you stand."),
+        ([3, 2.9, 2.8, 2.7], "each step has the same length. Multiply the rate by the slope."),
+        (right[1:], "the first weight is missing: begin the list with it."),
+        (right[:-1], "one step too few: three steps make four weights."),
+        ([*right, 1.8192], "one step too many: three steps make four weights."),
+        (2.024, "that is the last weight. Return the list of all of them."),
     ]
-    expect(count, 7850, mistakes, "count the entries of W, then those of b, and add.")
+    sentence = "from 3, with the slope 2(w - 1) and the rate 0.1, the weights are {right}, not {}."
+    shape = "three steps make four weights, the first included. Yours: {}."
+    expect(function(lambda w: 2 * (w - 1), weight, rate, 3), right, mistakes, sentence, shape)
+    sentence = "right once. Use the slope, the weight, the rate and the steps that are given."
+    again = function(lambda w: 4 * w, -1.0, 0.5, 2)
+    expect(again, [-1, 1, -1], [], sentence, sentence)
 
 
 @exercise
@@ -71,14 +83,20 @@ def steps_per_epoch(function: Callable[[int, int], int]) -> None:
         (100 / 55000, "you divided the batch by the images. Turn it round."),
         (55000 * 100, "you multiplied. How many batches fit into the images?"),
     ]
-    steps = "55,000 images in batches of 100 are 550 steps, not {}."
+    steps = "55,000 images make 550 batches of 100, and not {}."
     expect(function(55000, 100), 550, mistakes, steps)
+    whole = "1,050 images hold 10 whole batches of 100"
     mistakes = [
-        (11, "1,050 images hold 10 whole batches of 100. You rounded up."),
+        (11, f"{whole}. You rounded up."),
         (10.5, "half a step is no step. Use whole division, //."),
     ]
-    expect(function(1050, 100), 10, mistakes, "1,050 images hold 10 whole batches of 100, not {}.")
-    expect(function(99, 100), 0, [], "99 images hold no whole batch of 100; yours: {}.")
+    expect(function(1050, 100), 10, mistakes, f"{whole}, not {{}}.")
+    nearest = "you rounded to the nearest whole number. 1,080 images hold 10 whole batches of 100."
+    expect(function(1080, 100), 10, [(11, nearest)], "1,080 images hold 10 whole batches, not {}.")
+    empty = (
+        "99 images do not fill a batch of 100: not a single whole step fits, and the answer is 0."
+    )
+    expect(function(99, 100), 0, [(1, empty)], "99 images hold no whole batch of 100; yours: {}.")
 
 
 @exercise
@@ -121,3 +139,94 @@ def cross_entropy(function: Callable[[np.ndarray, np.ndarray], float]) -> None:
     ]
     shape = "the result has shape {shape}. The loss is one number: take the mean."
     expect(function(probabilities, labels), right, mistakes, shape=shape)
+
+
+# --- A learning rate, found by trying ------------------------------------------------------------
+
+
+@exercise
+def best_rate(function: Callable) -> None:
+    """Check the choice among rates by the loss after training, which may be nan."""
+    losses = {0.01: 1.55, 0.1: 0.61, 0.5: 0.38, 3.0: 0.97, 1000.0: np.nan}
+    mistakes = [
+        (0.38, "that is the loss. Return the rate that led to it."),
+        (1000, "a rate of 1000 gave nan, not a number. Such a training has failed: leave it out."),
+        (0.01, "that is the smallest rate, or the one with the highest loss. Look for the lowest."),
+        (3, "that is the largest rate that survived. Look for the lowest loss."),
+        (_failed, "that is the loss of a training that failed. Return a rate."),
+        (2, "that is the place in the list. Return the rate itself."),
+    ]
+    sentence = "the losses are 1.55, 0.61, 0.38, 0.97 and nan: the rate is {right}, not {}."
+    expect(function(losses.get, list(losses)), 0.5, mistakes, sentence)
+    turned = "right once, but with the failed rate first in the list it is {right}, not {}."
+    first = (
+        "with a failed training first in the list you chose it. Leave nan out before you choose."
+    )
+    rates = [1000.0, 3.0, 0.1]
+    expect(function(losses.get, rates), 0.1, [(1000, first)], turned)
+
+
+def _failed(found: np.ndarray) -> bool:
+    return found.size == 1 and bool(np.isnan(found).all())
+
+
+# --- A network of one's own ----------------------------------------------------------------------
+
+LEAST = 0.7  # of 1,000 digits that the network has not seen
+MUCH_INK = """one with much ink gets a large score from any image. \
+Which part of the squared distance is still missing?"""
+
+
+@exercise
+def own_network(function: Callable) -> None:
+    """Judge the weights and biases that a function makes of images by digits it has not seen."""
+    images, labels = _drawn(1000, seed=11)
+    W, b = _weights(function(images, labels))
+    unseen, true = _drawn(1000, seed=12)
+    answers = (unseen @ W + b).argmax(axis=1)
+    right = float(np.mean(answers == true))
+    if len(np.unique(answers)) == 1:
+        raise Mistake(f"your network says {answers[0]} to every image, whatever it shows.")
+    if right < LEAST:
+        reached = f"your network reads {right:.0%} of 1,000 digits that it has not seen"
+        raise Mistake(f"{reached}. Wanted are {LEAST:.0%}.{_advice(W, b, images, labels)}")
+
+
+@functools.cache
+def _drawn(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return embedded digits (count, 784) from 0 to 1, and their labels (count,)."""
+    images, labels = make_digits(count, seed=seed)
+    return images.reshape(count, 784) / 255, labels.astype(int)
+
+
+def _weights(found: object) -> list[np.ndarray]:
+    if not isinstance(found, list | tuple) or len(found) != 2:
+        raise Mistake("return two arrays: the weights W, and the biases b.")
+    parts = [numbers(part).astype(float) for part in found]
+    for name, part, shape in zip(("W", "b"), parts, ((784, 10), (10,)), strict=True):
+        if part.shape != shape:
+            turned = " Transpose it: .T" if part.shape == shape[::-1] != shape else ""
+            raise Mistake(f"{name} has the shape {part.shape}, but should have {shape}.{turned}")
+        if not np.isfinite(part).all():
+            raise Mistake(f"{name} holds nan or inf. Was something divided by 0?")
+    return parts
+
+
+def _advice(W: np.ndarray, b: np.ndarray, images: np.ndarray, labels: np.ndarray) -> str:
+    """Name the mistake of a nearest mean image that went wrong, where it is one."""
+    hot = np.eye(10)[labels]
+    sums, means = images.T @ hot, images.T @ hot / hot.sum(axis=0)
+    ink = (means**2).sum(axis=0)
+    same = "Divide all parts of the squared distance by the same number."
+    known = [
+        (sums, None, "you added the images of each digit up. Take their mean."),
+        (means, 0 * ink, f"the mean images are right. But {MUCH_INK}"),
+        (means, ink / 2, "the bias has the wrong sign: a small distance is a large score."),
+        (means, -ink, f"the bias is twice too large for these weights. {same}"),
+        (2 * means, -ink / 2, f"the bias is too small for these weights. {same}"),
+        (-2 * means, ink, "that is the distance, whose smallest value wins. Turn all signs."),
+    ]
+    for weights, biases, sentence in known:
+        if np.allclose(W, weights) and (biases is None or np.allclose(b, biases)):
+            return f" Nearly: {sentence}"
+    return " Where does a digit of each kind have its ink?"
