@@ -65,6 +65,7 @@ def network(layers: Any, activations: Sequence[str] = (), source: str = "") -> P
     if len(stack) < 2:
         raise ValueError("a network needs an input and at least one layer")
     picture = Picture(height=3.1)
+    picture.colours = 32  # hundreds of grey lines
     axes = _sheet(picture)
     step = (WIDTH - 0.2) / len(stack)
     largest = max((max(layer.shape[:2]) for layer in stack if len(layer.shape) == 3), default=1)

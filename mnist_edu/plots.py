@@ -39,6 +39,8 @@ ARROW = "→"
 class Picture(Figure):
     """A Matplotlib figure with a ``description``; a notebook shows the two together."""
 
+    colours = 256  # of what is shown
+
     def __init__(self, height: float, width: float = WIDTH):
         super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
         FigureCanvasAgg(self)
@@ -51,11 +53,11 @@ class Picture(Figure):
         show({"text/html": caption, "text/plain": self.description})
 
     def png(self) -> bytes:
-        """Draw with 256 colours: half the bytes, and no difference that one sees."""
+        """Draw with few colours: half the bytes, and no difference that one sees."""
         full, small = io.BytesIO(), io.BytesIO()
         self.savefig(full, format="png")
         how = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
-        few = Image.open(full).convert("RGB").quantize(256, **how)
+        few = Image.open(full).convert("RGB").quantize(self.colours, **how)
         few.save(small, format="png", optimize=True)
         return small.getvalue()
 
@@ -410,6 +412,77 @@ def bars(
 def _bar_sentence(name: str, group: np.ndarray, digits: int) -> str:
     spread = f" ({group.min():.{digits}g} to {group.max():.{digits}g})" if len(group) > 1 else ""
     return f"{name} {group.mean():.{digits}g}{spread}"
+
+
+def dots(
+    values: Mapping[str, Sequence[float]],
+    label: str = "",
+    source: str = "",
+    digits: int = 4,
+) -> Picture:
+    """Show named groups of numbers as dots, one for each seed, and a bar at each group's mean.
+
+    The axis reaches from the lowest number to the highest, not to 0.
+    """
+    groups = [np.atleast_1d(np.asarray(v, float)) for v in values.values()]
+    picture = Picture(height=0.8 + 0.36 * len(groups))
+    axes = picture.subplots()
+    for row, group in enumerate(groups):
+        axes.axhline(row, color="0.9", linewidth=0.8, zorder=0)
+        axes.plot(group, np.full(len(group), row), "o", color=BLUE, alpha=0.6, markersize=6)
+        axes.plot(group.mean(), row, "|", color="black", markersize=16, markeredgewidth=2)
+        how = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
+        axes.text(1.01, row, f"{group.mean():.{digits}g}", **how)
+    axes.set(yticks=range(len(groups)), yticklabels=list(values), xlabel=label)
+    axes.margins(x=0.04, y=0.12)
+    axes.invert_yaxis()
+    _plain(axes)
+    told = [_bar_sentence(name, group, digits) for name, group in zip(values, groups, strict=True)]
+    return _finish(picture, source, f"{label + ': ' if label else ''}{'; '.join(told)}.")
+
+
+def cards(
+    runs: Mapping[str, Mapping[str, Sequence[float]]], columns: int = 3, source: str = ""
+) -> Picture:
+    """Show each named history (as Keras keeps it) as two panels: loss above, accuracy below.
+
+    All have the same axes, so that levels can be compared. Grey lines mark a guess among ten
+    digits: a loss of ln 10, an accuracy of 0.1. A loss above 3 leaves its panel at the top.
+    """
+    picture = Picture(height=2.7 * -(-len(runs) // columns) + 0.3)
+    cells = picture.subplots(2 * -(-len(runs) // columns), columns, sharex=True, squeeze=False)
+    told = []
+    for i, (name, history) in enumerate(runs.items()):
+        row, column = 2 * (i // columns), i % columns
+        for axes, metric in zip(cells[row : row + 2, column], ("loss", "accuracy"), strict=True):
+            told.append(_draw_card(axes, name, history, metric))
+            axes.set_ylabel(metric if column == 0 else "")
+        cells[row, column].set_title(name, fontsize=11, weight="bold", pad=2)
+    for axes in cells.ravel():
+        if not axes.lines:
+            axes.remove()
+    for axes in cells[-1]:
+        axes.set_xlabel("epoch")
+    lines = {line.get_label(): line for line in cells[0, 0].lines[1:]}
+    picture.legend(lines.values(), lines, loc="outside upper center", ncols=2, fontsize=8)
+    return _finish(picture, source, " ".join(told))
+
+
+def _draw_card(axes, name: str, history: Mapping[str, Sequence[float]], metric: str) -> str:
+    guess, top = (np.log(10), 3) if metric == "loss" else (0.1, 1.05)
+    axes.axhline(guess, color="0.6", linewidth=0.8)
+    told = []
+    for key, part, style in (
+        (metric, "training", {"color": ORANGE, "linestyle": ":", "marker": "o", **OPEN}),
+        (f"val_{metric}", "validation", {"color": BLUE, "linestyle": "-", "marker": "o"}),
+    ):
+        epochs = np.arange(1, len(history[key]) + 1)
+        axes.plot(epochs, history[key], label=part, markersize=3.5, **style)
+        told.append(f"{part} {history[key][0]:.2f} to {history[key][-1]:.2f}")
+    axes.set(ylim=(0, top))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    _plain(axes)
+    return f"{name}, {metric}: {', '.join(told)}."
 
 
 def reliability(bins: Mapping[str, np.ndarray], source: str = "") -> Picture:

@@ -1,5 +1,6 @@
 """The drawings: their numbers, their words, and arrows that touch their boxes."""
 
+import io
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.text import Annotation
+from PIL import Image
 from test_plots import check_texts, texts
 
 from mnist_edu import drawings
@@ -107,6 +109,11 @@ def written(figure):
 
 
 # --- A network -----------------------------------------------------------------------------------
+
+
+def test_a_network_of_many_grey_lines_is_stored_in_few_colours():
+    stored = Image.open(io.BytesIO(drawings.network([784, 128, 10]).png()))
+    assert len(stored.getcolors()) <= 32
 
 
 def test_network_counts_the_parameters_of_dense_layers():

@@ -1,11 +1,13 @@
 """Every checker: the solution passes, and each plausible mistake gets its own sentence."""
 
+import itertools
 import json
 import sys
 
 import numpy as np
 import pytest
 from cells import NOTEBOOKS, exercise_numbers, said_by
+from stand_ins import digits
 
 from mnist_edu.errors import Missing
 from mnist_edu.exercises import (
@@ -38,8 +40,58 @@ def test_every_notebook_has_exercises():
 @pytest.mark.parametrize(("notebook", "number"), ALL)
 def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
     names = {"np": np, "json": json, f"nb{notebook}": MODULES[notebook]}
+    if (notebook, number) == ("04", "4"):
+        keras = pytest.importorskip("keras")
+        names |= {"keras": keras, "layers": keras.layers, "digits": digits(train=2000)}
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."
     assert said_by(notebook, f"ex-{number}-answer", **names) == "Not answered yet."
+
+
+def early_stop(losses, patience, equal=False):
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best] or (equal and loss == losses[best]):
+            best = epoch
+        if epoch - best == patience:
+            break
+    return epoch + 1, best + 1
+
+
+def misses(losses, patience):
+    """Stop early after so many epochs without a gain, in a row or not."""
+    best, without = 0, 0
+    for epoch, loss in enumerate(losses[1:], 1):
+        if loss < losses[best]:
+            best = epoch
+        else:
+            without += 1
+        if without == patience:
+            break
+    return epoch + 1, best + 1
+
+
+def above_first(losses, patience):
+    """Stop early, and forget that later epochs may be the best so far."""
+    worse = [loss >= losses[0] for loss in losses]
+    best = 1 if losses[1] < losses[0] and losses[2] < losses[0] else 0
+    return (4, 2) if best else (len(worse), 1)
+
+
+def above_last(losses, patience):
+    """Stop early, and call an epoch a gain where it is better than the one before."""
+    best, last_gain = 0, 0
+    for epoch in range(1, len(losses)):
+        if losses[epoch] < losses[epoch - 1]:
+            best = last_gain = epoch
+        if epoch - last_gain == patience:
+            break
+    return epoch + 1, best + 1
+
+
+def share(first, second, as_high=lambda s, t: s >= t - 1e-9, size=None):
+    size = size or len(second)
+    chosen = list(itertools.combinations([*first, *second], size))
+    return sum(as_high(sum(runs), sum(second)) for runs in chosen) / len(chosen)
 
 
 def naive(z):
@@ -321,16 +373,37 @@ MISTAKES = [
     (nb04.count_weights, lambda s: s[0] * s[1] + s[1], "first layer alone"),
     (nb04.count_weights, lambda s: int(np.prod(s)), "Multiply neighbours"),
     (nb04.count_weights, lambda s: 101770, "three layers of 128"),
-    (nb04.best_epoch, lambda v: int(np.argmin(v)), "from 0"),
-    (nb04.best_epoch, min, "lowest loss"),
-    (nb04.best_epoch, lambda v: int(np.argmax(v)) + 1, "highest"),
-    (nb04.best_epoch, len, "last epoch"),
-    (nb04.best_epoch, lambda v: 3, "should give 4"),
-    (nb04.clearly_better, lambda a, b: min(a) > max(b), "other way round"),
-    (nb04.clearly_better, lambda a, b: np.mean(b) > np.mean(a), "means or best runs"),
-    (nb04.clearly_better, lambda a, b: max(b) > max(a), "means or best runs"),
-    (nb04.clearly_better, lambda a, b: min(b) >= max(a), "draw"),
-    (nb04.clearly_better, lambda a, b: False, "clearly better"),
+    (nb04.early_stop, lambda v, p: early_stop(v, p)[::-1], "the order"),
+    (nb04.early_stop, lambda v, p: tuple(n - 1 for n in early_stop(v, p)), "counted from 0"),
+    (nb04.early_stop, lambda v, p: (early_stop(v, p)[0], early_stop(v, p)[1] - 1), "from 0"),
+    (nb04.early_stop, lambda v, p: early_stop(v, p + 1)[:1] + (2,), "one epoch too many"),
+    (nb04.early_stop, lambda v, p: (len(v), int(np.argmin(v)) + 1), "never seen"),
+    (nb04.early_stop, lambda v, p: early_stop(v, p) if p == 2 else (4, 4), "should give (4, 1)"),
+    (nb04.early_stop, lambda v, p: (early_stop(v, p)[0], int(np.argmin(v)) + 1), "looked ahead"),
+    (nb04.early_stop, lambda v, p: early_stop(v, p)[:1] * 2, "not those of the last"),
+    (nb04.early_stop, lambda v, p: early_stop(v, p - 1), "after one epoch without"),
+    (nb04.early_stop, lambda v, p: (early_stop(v, p)[0], min(v[:4])), "not its loss"),
+    (nb04.early_stop, lambda v, p: early_stop(v, p)[0], "two numbers"),
+    (nb04.early_stop, lambda v, p: misses(v, p), "in a row"),
+    (nb04.early_stop, lambda v, p: above_first(v, p), "not with the first"),
+    (nb04.early_stop, lambda v, p: above_last(v, p), "not with the epoch before"),
+    (nb04.early_stop, lambda v, p: early_stop(v, p, equal=True), "an equal loss is no gain"),
+    (nb04.early_stop, lambda v, p: (4, 2), "should give (6, 6)"),
+    (nb04.by_chance, lambda a, b: 1, "the share of 1 in 20"),
+    (nb04.by_chance, lambda a, b: share(a, b, lambda s, t: s > t + 1e-9), "count it"),
+    (nb04.by_chance, lambda a, b: 2 * share(a, b), "both directions"),
+    (nb04.by_chance, lambda a, b: 20, "number of all choices"),
+    (nb04.by_chance, lambda a, b: 1 - share(a, b), "lower mean"),
+    (nb04.by_chance, lambda a, b: 1 / 6, "from both lists together"),
+    (nb04.by_chance, lambda a, b: [0.05, 0.05], "one number"),
+    (nb04.by_chance, lambda a, b: 0.05, "all chosen runs are above"),
+    (nb04.by_chance, lambda a, b: share(a, b, lambda s, t: s >= t), "Allow for 1e-9"),
+    (
+        nb04.by_chance,
+        lambda a, b: share(a, b, lambda s, t: s > t + 1e-9) + (b[0] == 0.93) / 20,
+        "same mean counts",
+    ),
+    (nb04.by_chance, lambda a, b: share(a, b, size=3), "may differ in length"),
     (nb05.one_place, -1, "flipped"),
     (nb05.one_place, 0.75, "divided"),
     (nb05.one_place, 4, "Rows come first"),

@@ -21,6 +21,7 @@ IMAGES = GENERATOR.integers(0, 256, (6, 28, 28)).astype(np.uint8)
 LABELS = np.array([7, 2, 1, 0, 4, 5])
 PREDICTED = np.array([7, 2, 1, 0, 9, 3])
 HISTORY = {"loss": [2, 1.5, 1.25], "val_loss": [2.5, 1.5, 1], "accuracy": [0.1, 0.5, 0.75]}
+CARD = HISTORY | {"val_accuracy": [0.2, 0.5, 0.625]}
 GRID = np.arange(12).reshape(3, 4)
 BINS = np.array([[0.25, 0.6, 0.5], [0.75, 0.9, 0.7]])
 CHARTS = {"angle": ([0, 30], {"a": [1, 0.5], "b": [0.9, 0]}), "noise": ([0, 1], {"b": [0.9, 0.2]})}
@@ -39,6 +40,8 @@ EVERY = {
     "curves": lambda: plots.curves({"a": [1, 2, 4]}, x=[1, 10, 100], log_x=True, source="MNIST"),
     "shift_ruler": lambda: plots.shift_ruler({"softmax": [0.92, 0.7, 0.3, 0.1, 0]}, "MNIST"),
     "bars": lambda: plots.bars({"one": 1.5, "many": [1, 2, 4]}, "seconds", source="MNIST"),
+    "dots": lambda: plots.dots({"one": [0.9], "many": [0.91, 0.92, 0.94]}, "accuracy", "MNIST"),
+    "cards": lambda: plots.cards({"A": CARD, "B": CARD, "C": CARD, "D": CARD}, source="MNIST"),
     "weights": lambda: plots.weights(np.linspace(-1, 3, 7840).reshape(784, 10), source="MNIST"),
     "activations": lambda: plots.activations(np.arange(49 * 8).reshape(7, 7, 8), source="MNIST"),
     "grids": lambda: plots.grids(
@@ -270,6 +273,44 @@ def test_bars_write_the_mean_and_mark_every_seed():
     assert [text.get_text() for text in axes.texts] == ["1.5", "2.333"]
     np.testing.assert_allclose(axes.lines[0].get_xdata(), [1, 2, 4])
     assert "many 2.333 (1 to 4)" in figure.description
+
+
+def test_dots_show_every_seed_and_the_mean_on_an_axis_that_fits():
+    figure = EVERY["dots"]()
+    axes = figure.axes[0]
+    drawn = [line for line in axes.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(drawn[1].get_xdata(), [0.91, 0.92, 0.94])
+    assert [text.get_text() for text in axes.texts] == ["0.9", "0.9233"]
+    assert axes.get_xlim()[0] > 0.89
+    assert "accuracy: one 0.9; many 0.9233 (0.91 to 0.94)." in figure.description
+
+
+def test_cards_have_the_same_axes_and_show_loss_above_accuracy():
+    figure = EVERY["cards"]()
+    assert len(figure.axes) == 8
+    for name, (loss, accuracy) in zip("ABCD", by_card(figure), strict=True):
+        assert loss.get_title() == name
+        for axes, metric, top in ((loss, "loss", 3), (accuracy, "accuracy", 1.05)):
+            assert axes.get_ylim() == (0, top)
+            guess, training, validation = (line.get_ydata() for line in axes.lines)
+            assert guess[0] == pytest.approx(np.log(10) if metric == "loss" else 0.1)
+            assert list(training) == CARD[metric] and list(validation) == CARD[f"val_{metric}"]
+    assert "D, accuracy: training 0.10 to 0.75, validation 0.20 to 0.62." in figure.description
+
+
+def by_card(figure):
+    named = [axes for axes in figure.axes if axes.get_title()]
+    return [
+        (axes, next(a for a in figure.axes if below(a, axes)))
+        for axes in sorted(named, key=lambda axes: axes.get_title())
+    ]
+
+
+def below(one, other):
+    (row, column), (above, beside) = (
+        (a.get_subplotspec().rowspan.start, a.get_subplotspec().colspan.start) for a in (one, other)
+    )
+    return row == above + 1 and column == beside
 
 
 def test_probabilities_mark_the_winner():

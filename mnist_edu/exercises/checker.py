@@ -19,7 +19,7 @@ class Unanswered(Exception):
     """Nothing was written down yet."""
 
 
-def exercise(problem: Callable[..., None]) -> Callable[[object], None]:
+def exercise(problem: Callable[..., None]) -> Callable[..., None]:
     """Turn a function that raises ``Mistake`` for a wrong answer into a checker that tells it.
 
     The checker prints a verdict and never raises, so that "run all" always goes through.
@@ -27,16 +27,17 @@ def exercise(problem: Callable[..., None]) -> Callable[[object], None]:
 
     Where the parameter of ``problem`` is named ``function``, the answer is a function, and
     ``problem`` gets it as ``Asked``. A value, or the first result of a function, that is ``...``
-    or ``None``, alone or in a list, is unanswered.
+    or ``None``, alone or in a list, is unanswered. What else the checker is called with goes on to
+    ``problem`` as it is.
     """
     asks_function = "function" in inspect.signature(problem).parameters
 
-    def verdict(answer: object) -> str:
+    def verdict(answer: object, *given: object) -> str:
         try:
             if _is_open(answer):
                 raise Unanswered
             with np.errstate(all="ignore"):
-                problem(Asked(answer) if asks_function else answer)
+                problem(Asked(answer) if asks_function else answer, *given)
         except Unanswered:
             return UNANSWERED
         except Mistake as mistake:
@@ -47,8 +48,8 @@ def exercise(problem: Callable[..., None]) -> Callable[[object], None]:
         return "✓ Right."
 
     @functools.wraps(problem)
-    def checker(answer: object) -> None:
-        print(verdict(answer))
+    def checker(answer: object, *given: object) -> None:
+        print(verdict(answer, *given))
 
     checker.verdict = verdict
     return checker
