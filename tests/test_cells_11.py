@@ -513,6 +513,24 @@ def test_all_steps_in_one_graph_are_the_steps_worked_out_in_numpy(built):
     assert keras.config.dtype_policy().name == "float32", "the policy is not put back"
 
 
+class Mode(keras.layers.Layer):
+    """Keep whether the network was told that it trains, as dropout must know."""
+
+    told = []
+
+    def call(self, x, training=False):
+        Mode.told.append(training)
+        return x
+
+
+@about("11", "train", "dropout and batch normalisation are off while training")
+def test_network_is_told_that_it_trains(built):
+    make = lambda: built["network"](keras.layers.Flatten(), Mode())  # noqa: E731
+    Mode.told.clear()
+    built["train"](built["train_x"][:20], built["train_y"][:20], make, batch=10)
+    assert Mode.told[-1] is True
+
+
 BASE = {"epochs": 1, "batch": 128, "smoothing": 0.0, "optimizer": "adam", "factors": "one_cycle"}
 BASE |= {"make": "keras_example", "policy": "float32", "jit": False, "change": "as_it_is"}
 

@@ -429,6 +429,8 @@ def test_losses_of_the_workers_are_read_back_and_compared(planned):
     ]
     _, (curves,), _ = planned["kept"].drawn[-1]
     assert curves == {name: losses for name in ("one device", "two devices", "two processes")}
+    run(planned, "differences", one_device=[2.3, 2.0, 1.9], runs={"two devices": losses})
+    assert planned["kept"].tables[-1] == [{"run": "two devices", "largest difference": "1e-01"}]
     other = [told([2.3, 2.1, 1.9002]), told(losses)]
     said = run(planned, "losses", "same-curve", **more | {"finished": other})["printed"]
     assert [line.split()[-1] for line in said.splitlines()[-2:]] == ["False", "False"]
@@ -441,6 +443,8 @@ def test_losses_of_the_workers_are_read_back_and_compared(planned):
     said = run(planned, "weights-agree", "resume-same", handed_in=[planned["first_weights"]])
     assert said["printed"].splitlines()[1].endswith("False"), "the network is not compared"
     assert not said["printed"].splitlines()[0].endswith(" 0.0"), "worker 0 with itself"
+    apart = run(planned, "resume-same", handed_in=[planned["first_weights"]])["printed"]
+    assert apart.endswith("False"), "weights that differ by 0.001 are called the same"
     agree = run(planned, "resume-same", handed_in=[changed])["printed"]
     assert agree.endswith("True") and said["printed"].endswith("True")
 
