@@ -125,7 +125,7 @@ def from_text(text: Path, path: Path) -> None:
         if "id" not in cell.metadata:
             raise AskedWrongly(f"a cell has no id: {cell.source[:60]!r}")
         cell["id"] = cell.metadata.pop("id")
-        if "solution" in cell.metadata.get("tags", []):
+        if cell.source.startswith("#@title") or "solution" in cell.metadata.get("tags", []):
             folded = {"jupyter": {"source_hidden": True}, "cellView": "form"}
             cell.metadata.update(folded)
         before = old.get(cell["id"], {})

@@ -40,6 +40,7 @@ class Picture(Figure):
     """A Matplotlib figure with a ``description``; a notebook shows the two together."""
 
     colours = 256  # of what is shown
+    method = Image.Quantize.MAXCOVERAGE  # how they are chosen
 
     def __init__(self, height: float, width: float = WIDTH):
         super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -56,7 +57,7 @@ class Picture(Figure):
         """Draw with few colours: half the bytes, and no difference that one sees."""
         full, small = io.BytesIO(), io.BytesIO()
         self.savefig(full, format="png")
-        how = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
+        how = {"method": self.method, "dither": Image.Dither.NONE}
         few = Image.open(full).convert("RGB").quantize(self.colours, **how)
         few.save(small, format="png", optimize=True)
         return small.getvalue()
@@ -70,8 +71,12 @@ def digits(
     labels: Sequence | None = None,
     columns: int = 10,
     source: str = "",
+    rows: Sequence[str] = (),
 ) -> Picture:
-    """Show images (n, 28, 28) or (n, 784) in a grid, each with its label below."""
+    """Show images (n, 28, 28) or (n, 784) in a grid, each with its label below.
+
+    ``rows`` are names of the first rows, written at their left.
+    """
     images = _squares(images)
     names = [""] * len(images) if labels is None else [str(label) for label in labels]
     _same_length("images", images, "labels", names)
@@ -79,8 +84,12 @@ def digits(
     for axes, image, name in zip(cells, images, names, strict=True):
         _draw_digit(axes, image)
         axes.set_xlabel(name, fontsize=9, labelpad=2)
-    told = f", labelled {' '.join(names)}" if labels is not None and len(names) <= 30 else ""
-    return _finish(picture, source, f"{len(images)} digits{told}.")
+    for axes, name in zip(cells[::columns], rows, strict=False):
+        axes.set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+    written = " ".join(filter(None, names))
+    told = f", labelled {written}" if written and len(names) <= 30 else ""
+    in_rows = f" Rows: {'; '.join(rows)}.".replace("\n", " ") if rows else ""
+    return _finish(picture, source, f"{len(images)} digits{told}.{in_rows}")
 
 
 def predictions(
@@ -240,6 +249,7 @@ def confusion(labels: Sequence, predicted: Sequence, source: str = "") -> Pictur
     np.add.at(counts, (labels, predicted), 1)
     wrong = counts * (1 - np.eye(10, dtype=int))
     picture = Picture(height=4.6, width=5.2)
+    picture.method = Image.Quantize.MEDIANCUT  # shades of large cells before those of letters
     axes = picture.subplots()
     axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(wrong.max(), 1) * 1.4)
     for (true, guess), count in np.ndenumerate(counts):

@@ -1,5 +1,6 @@
 """Every checker: the solution passes, and each plausible mistake gets its own sentence."""
 
+import functools
 import itertools
 import json
 import sys
@@ -9,6 +10,7 @@ import pytest
 from cells import NOTEBOOKS, exercise_numbers, said_by
 from stand_ins import digits
 
+from mnist_edu import data
 from mnist_edu.errors import Missing
 from mnist_edu.exercises import (
     nb00,
@@ -40,11 +42,82 @@ def test_every_notebook_has_exercises():
 @pytest.mark.parametrize(("notebook", "number"), ALL)
 def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
     names = {"np": np, "json": json, f"nb{notebook}": MODULES[notebook]}
+    if (notebook, number) in (("00", "4"), ("00", "5")):
+        names |= {"parts": drawn()}
     if (notebook, number) == ("04", "4"):
         keras = pytest.importorskip("keras")
         names |= {"keras": keras, "layers": keras.layers, "digits": digits(train=2000)}
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."
     assert said_by(notebook, f"ex-{number}-answer", **names) == "Not answered yet."
+
+
+@functools.cache
+def drawn():
+    """Return embedded digits: 2,000 to learn from, and 1,000 for each of the other splits."""
+    splits = (make_digits(n, seed=n) for n in (2000, 1000, 1001))
+    return data.Dataset(*(data.Split(*split) for split in splits), "embedded digits")
+
+
+def hits(labels, predicted):
+    return np.bincount(labels[labels == predicted], minlength=10)
+
+
+def bar(images, width=8):
+    return (images > 127).sum(2)[:, :14].max(1) >= width
+
+
+def bar_and_stem(images):
+    return bar(images) & ((images > 127).sum(2)[:, 17:24].max(1) <= 5)
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (lambda images: np.zeros(len(images), bool), "it calls nothing a 7"),
+        (lambda images: np.ones(len(images), bool), "it calls everything a 7"),
+        (lambda images: ~bar_and_stem(images), "Turn it round"),
+        (lambda images: np.where(bar_and_stem(images), 7, 0), "True or False"),
+        (lambda images: images > 127, "not the shape (1000, 28, 28)"),
+        (lambda images: bar_and_stem(images)[0], "not the shape ()"),
+        (lambda images: images.sum((1, 2)) <= np.sort(images.sum((1, 2)))[2], "which other images"),
+        (lambda images: (images > 127).sum((1, 2)) < 75, "0.92. That is no better than calling"),
+        (lambda images: bar(images, 9), "So far it finds"),
+        (lambda images: bar(images, 9), "images of a 5 for one"),
+    ],
+)
+def test_weak_rules_for_a_seven_are_told_what_they_miss(rules, said):
+    assert said in nb00.rules_for_seven.verdict(rules, drawn().validation)
+
+
+def test_rules_that_find_too_few_sevens_are_told_so():
+    digits = drawn().validation
+    some = np.flatnonzero(digits.labels == 7)[:30]
+    known = {digits.images[i].tobytes() for i in some}
+    verdict = nb00.rules_for_seven.verdict(
+        lambda images: np.array([image.tobytes() in known for image in images]), digits
+    )
+    assert "it is careful, but it finds" in verdict and "Find 40 of 100" in verdict
+
+
+def ink_per_row(images):
+    return np.sort(images.sum(2) / 255)
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        (lambda images: images.reshape(-1, 784) / 255, "depend on where the digit is"),
+        (ink_per_row, "they say too little about the digit"),
+        (lambda images: np.ones((len(images), 3)), "the same features"),
+        (lambda images: images.reshape(-1, 784) - images.mean(), "depend on the other images"),
+        (lambda images: images / 255, "(n, k), not the shape"),
+        (lambda images: images[0].reshape(1, 784), "(n, k), not the shape"),
+        (lambda images: np.repeat(images.reshape(-1, 784), 2, axis=1), "at most 784"),
+        (lambda images: ink_per_row(images) / 0, "nan or inf"),
+    ],
+)
+def test_weak_features_are_told_whether_it_is_the_place_or_the_digit(features, said):
+    assert said in nb00.sturdy_features.verdict(features, drawn())
 
 
 def early_stop(losses, patience, equal=False):
@@ -136,10 +209,6 @@ def by_ink(factor, share):
 
 def per_image(p, y):
     return -np.sum(y * np.log(p), axis=1)
-
-
-def squares(x, means):
-    return ((x[:, np.newaxis] - means) ** 2).sum(axis=2)
 
 
 def parts(gradients, factors):
@@ -278,11 +347,14 @@ MISTAKES = [
     (nb00.one_hot, lambda y: np.eye(11)[y], "shape"),
     (nb00.one_hot, lambda y: np.roll(np.eye(10)[y], -1, 1), "too far left"),
     (nb00.one_hot, first_row_right, "row 1 is wrong"),
-    (nb00.nearest_mean, lambda x, m: squares(x, m).argmax(1), "farthest"),
-    (nb00.nearest_mean, lambda x, m: squares(x, m).argmin(0), "axis 1"),
-    (nb00.nearest_mean, lambda x, m: squares(x, m).min(1), "these are the distances"),
-    (nb00.nearest_mean, lambda x, m: (x @ m.T).argmax(1), "largest product"),
-    (nb00.nearest_mean, lambda x, m: np.array([7, 0, 0, 0, 0]), "should be"),
+    (nb00.accuracy_per_digit, lambda y, p: np.mean(y == p), "Ten are wanted"),
+    (nb00.accuracy_per_digit, lambda y, p: hits(y, p), "these are counts"),
+    (nb00.accuracy_per_digit, lambda y, p: hits(y, p) / np.bincount(p), "not the truth"),
+    (nb00.accuracy_per_digit, lambda y, p: hits(y, p) / len(y), "by all images"),
+    (nb00.accuracy_per_digit, lambda y, p: 1 - hits(y, p) / np.bincount(y), "errors"),
+    (nb00.accuracy_per_digit, lambda y, p: 100 * hits(y, p) / np.bincount(y), "per cent"),
+    (nb00.accuracy_per_digit, lambda y, p: (hits(y, p) / np.bincount(y))[1:], "shape"),
+    (nb00.accuracy_per_digit, lambda y, p: np.full(10, 0.5), "how many are read right"),
     (nb01.descend, walk_by(lambda w, r, s: w + r * s(w)), "it climbs"),
     (nb01.descend, walk_by(lambda w, r, s: w - s(w)), "rate is missing"),
     (nb01.descend, walk_by(lambda w, r, s: w - r * s(3)), "uses the first slope"),

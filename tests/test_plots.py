@@ -172,6 +172,13 @@ def test_digits_are_drawn_in_their_order_with_their_labels():
         np.testing.assert_array_equal(axes.images[0].get_array(), image)
 
 
+def test_rows_of_digits_are_named_at_their_left():
+    figure = plots.digits(IMAGES, ["", "", "", *"abc"], columns=3, rows=("upper\nrow", "lower"))
+    names = [axes.get_ylabel() for axes in figure.axes]
+    assert names == ["upper\nrow", "", "", "lower", "", ""]
+    assert figure.description == "6 digits, labelled a b c. Rows: upper row; lower."
+
+
 def test_bands_reach_from_lowest_to_highest_and_the_line_is_the_mean():
     figure = plots.curves({"a": [[1, 2], [3, 6]]})
     axes = figure.axes[0]
@@ -368,6 +375,21 @@ def test_stored_pictures_have_few_colours_and_keep_their_size():
     assert Image.open(io.BytesIO(stored)).mode == "P"
     assert Image.open(io.BytesIO(stored)).size == Image.open(full).size
     assert len(stored) < len(full.getvalue()) / 1.5
+
+
+def test_stored_confusions_keep_the_shade_of_every_cell():
+    counts = np.random.default_rng(0).integers(0, 120, (10, 10))
+    labels, predicted = (np.repeat(part.ravel(), counts.ravel()) for part in np.indices((10, 10)))
+    figure, full = plots.confusion(labels, predicted), io.BytesIO()
+    figure.savefig(full, format="png")
+    drawn, stored = (
+        np.asarray(Image.open(file).convert("RGB")).astype(int)
+        for file in (full, io.BytesIO(figure.png()))
+    )
+    corners = figure.axes[0].transData.transform(np.argwhere(counts >= 0) - 0.4).astype(int)
+    columns, rows = corners[:, 0], drawn.shape[0] - corners[:, 1]
+    assert len(np.unique(drawn[rows, columns], axis=0)) > 40
+    assert abs(drawn - stored)[rows, columns].max() <= 5
 
 
 def test_heat_is_centred_on_zero_and_says_where_it_is_strongest():
