@@ -419,10 +419,11 @@ def dots(
     label: str = "",
     source: str = "",
     digits: int = 4,
+    log: bool = False,
 ) -> Picture:
     """Show named groups of numbers as dots, one for each seed, and a bar at each group's mean.
 
-    The axis reaches from the lowest number to the highest, not to 0.
+    The axis reaches from the lowest number to the highest, not to 0; with ``log`` it multiplies.
     """
     groups = [np.atleast_1d(np.asarray(v, float)) for v in values.values()]
     picture = Picture(height=0.8 + 0.36 * len(groups))
@@ -434,6 +435,9 @@ def dots(
         how = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
         axes.text(1.01, row, f"{group.mean():.{digits}g}", **how)
     axes.set(yticks=range(len(groups)), yticklabels=list(values), xlabel=label)
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
     axes.margins(x=0.04, y=0.12)
     axes.invert_yaxis()
     _plain(axes)

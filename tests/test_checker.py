@@ -155,6 +155,7 @@ def solutions():
             if where == module
         }
         names = {module: SimpleNamespace(**kept), "np": np, "json": json, "digits": None}
+        names["tf"] = pytest.importorskip("tensorflow") if module == "nb02" else None
         for number in exercise_numbers(module[2:]):
             run_cells(module[2:], f"ex-{number}-solution", **names)
     return [pair for pair in found if callable(pair[1]) and pair[0] not in GIVEN]
