@@ -9,7 +9,7 @@ Colours are those of :mod:`mnist_edu.palette`.
 import base64
 import html
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -419,9 +419,9 @@ def bars(
     return _finish(picture, source, f"{label + ': ' if label else ''}{'; '.join(told)}.")
 
 
-def _bar_sentence(name: str, group: np.ndarray, digits: int) -> str:
+def _bar_sentence(name: str, group: np.ndarray, digits: int, mark: Callable = np.mean) -> str:
     spread = f" ({group.min():.{digits}g} to {group.max():.{digits}g})" if len(group) > 1 else ""
-    return f"{name} {group.mean():.{digits}g}{spread}"
+    return f"{name} {mark(group):.{digits}g}{spread}"
 
 
 def dots(
@@ -429,10 +429,12 @@ def dots(
     label: str = "",
     source: str = "",
     digits: int = 4,
+    log: bool = False,
+    mark: Callable[[np.ndarray], float] = np.mean,
 ) -> Picture:
-    """Show named groups of numbers as dots, one for each seed, and a bar at each group's mean.
+    """Show named groups of numbers as dots, one for each seed, and a bar at each group's ``mark``.
 
-    The axis reaches from the lowest number to the highest, not to 0.
+    The axis reaches from the lowest number to the highest, not to 0; with ``log`` it multiplies.
     """
     groups = [np.atleast_1d(np.asarray(v, float)) for v in values.values()]
     picture = Picture(height=0.8 + 0.36 * len(groups))
@@ -440,14 +442,18 @@ def dots(
     for row, group in enumerate(groups):
         axes.axhline(row, color="0.9", linewidth=0.8, zorder=0)
         axes.plot(group, np.full(len(group), row), "o", color=BLUE, alpha=0.6, markersize=6)
-        axes.plot(group.mean(), row, "|", color="black", markersize=16, markeredgewidth=2)
+        axes.plot(mark(group), row, "|", color="black", markersize=16, markeredgewidth=2)
         how = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
-        axes.text(1.01, row, f"{group.mean():.{digits}g}", **how)
+        axes.text(1.01, row, f"{mark(group):.{digits}g}", **how)
     axes.set(yticks=range(len(groups)), yticklabels=list(values), xlabel=label)
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
     axes.margins(x=0.04, y=0.12)
     axes.invert_yaxis()
     _plain(axes)
-    told = [_bar_sentence(name, group, digits) for name, group in zip(values, groups, strict=True)]
+    named = zip(values, groups, strict=True)
+    told = [_bar_sentence(name, group, digits, mark) for name, group in named]
     return _finish(picture, source, f"{label + ': ' if label else ''}{'; '.join(told)}.")
 
 

@@ -160,6 +160,7 @@ def solutions():
         }
         names = {module: SimpleNamespace(**kept), "np": np, "json": json, "digits": None}
         names["parts"] = SimpleNamespace(validation=None)
+        names["tf"] = pytest.importorskip("tensorflow") if module == "nb02" else None
         for number in exercise_numbers(module[2:]):
             run_cells(module[2:], f"ex-{number}-solution", **names)
     return [pair for pair in found if callable(pair[1]) and pair[0] not in GIVEN]

@@ -47,6 +47,8 @@ def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
     if (notebook, number) == ("04", "4"):
         keras = pytest.importorskip("keras")
         names |= {"keras": keras, "layers": keras.layers, "digits": digits(train=2000)}
+    if (notebook, number) == ("02", "3"):
+        names["tf"] = pytest.importorskip("tensorflow")
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."
     assert said_by(notebook, f"ex-{number}-answer", **names) == "Not answered yet."
 
@@ -118,6 +120,29 @@ def ink_per_row(images):
 )
 def test_weak_features_are_told_whether_it_is_the_place_or_the_digit(features, said):
     assert said in nb00.sturdy_features.verdict(features, drawn())
+
+
+def decayed(answer):
+    """Return a step that gets weights, biases, their slopes, rate and decay."""
+
+    def step(images, labels, W, b, rate, decay):
+        W, b = np.asarray(W), np.asarray(b)
+        powers = np.exp(images @ W + b)
+        away = (powers / powers.sum(axis=1, keepdims=True) - labels) / len(images)
+        return answer(W, b, images.T @ away, away.sum(axis=0), rate, decay)
+
+    return step
+
+
+def softmax_twice(images, labels, W, b, rate, decay):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        p = tf.nn.softmax(images @ W + b)
+        losses = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=p)
+        loss = tf.reduce_mean(losses)
+    slope, away = tape.gradient(loss, [W, b])
+    return W - rate * (slope + decay * W), b - rate * away
 
 
 def early_stop(losses, patience, equal=False):
@@ -416,15 +441,48 @@ MISTAKES = [
     (nb01.own_network, by_ink(-2, 1), "whose smallest value wins"),
     (nb01.own_network, lambda x, y: (x.T @ np.eye(10)[y], np.zeros(10)), "Take their mean"),
     (nb01.own_network, lambda x, y: (mean_images(x, y) - 0.5, np.zeros(10)), "have its ink"),
-    (nb02.faulty_lines, [3, 5, 8, 11, 16, 18], "the last line"),
-    (nb02.faulty_lines, [5, 8, 11, 16, 18, 19], "you found 6 of 7"),
-    (nb02.faulty_lines, [3, 5, 6, 8], "line 6 is sound"),
-    (nb02.faulty_lines, range(1, 20), "line 1 is sound"),
-    (nb02.faulty_lines, 5, "list of line numbers"),
-    (nb02.traces, 7, "not every call"),
-    (nb02.traces, 1, "several kinds"),
-    (nb02.traces, 6, "comes twice"),
-    (nb02.traces, 4, "by value"),
+    (nb02.faulty_lines, {"A": 19, "B": 16, "C": ...}, "2 of 7 are right. C is open"),
+    (nb02.faulty_lines, {"A": 4}, "A: line 4 is blank"),
+    (nb02.faulty_lines, {"B": 19}, "line 19 has a fault, but another symptom"),
+    (nb02.faulty_lines, {"C": 6}, "line 6 is sound. Zeros"),
+    (nb02.faulty_lines, {"C": 15}, "line 15 is sound. Think again"),
+    (nb02.faulty_lines, {"G": 20}, "from 1 to 19"),
+    (nb02.faulty_lines, {"G": [5]}, "the number of one line"),
+    (nb02.faulty_lines, {"H": 3}, "no symptom H"),
+    (nb02.faulty_lines, [19, 16, 3, 11, 8, 18, 5], "behind each letter"),
+    (nb02.decay_step, decayed(lambda W, b, s, t, r, d: (W, b)), "nothing has moved"),
+    (nb02.decay_step, decayed(lambda W, b, s, t, r, d: (s, t)), "these are the slopes"),
+    (nb02.decay_step, decayed(lambda W, b, s, t, r, d: (W - r * s, b - r * t)), "plain step"),
+    (nb02.decay_step, decayed(lambda W, b, s, t, r, d: (W - r * (s - d * W), b - r * t)), "sign"),
+    (
+        nb02.decay_step,
+        decayed(lambda W, b, s, t, r, d: (W - r * s - d * W, b - r * t)),
+        "rate, too",
+    ),
+    (
+        nb02.decay_step,
+        decayed(lambda W, b, s, t, r, d: (W - r * (s + d * W), b - r * (t + d * b))),
+        "the biases are not pulled",
+    ),
+    (
+        nb02.decay_step,
+        decayed(lambda W, b, s, t, r, d: (W + r * (s + d * W), b + r * t)),
+        "uphill",
+    ),
+    (
+        nb02.decay_step,
+        decayed(lambda W, b, s, t, r, d: (W - r * (6 * s + d * W), b - 6 * r * t)),
+        "Take the mean",
+    ),
+    (nb02.decay_step, softmax_twice, "softmax twice"),
+    (nb02.decay_step, decayed(lambda W, b, s, t, r, d: (b, W)), "the order"),
+    (nb02.decay_step, decayed(lambda W, b, s, t, r, d: W - r * (s + d * W)), "return two things"),
+    (nb02.decay_step, decayed(lambda W, b, s, t, r, d: (W, b.sum())), "(4, 3) and ()"),
+    (
+        nb02.decay_step,
+        decayed(lambda W, b, s, t, r, d: (W - r * (s + 0.3 * W), b - r * t)),
+        "right once. Use the rate and the decay",
+    ),
     (nb02.slope, lambda f, w, h: (f(w + h) - f(w)) / h, "one way only"),
     (nb02.slope, lambda f, w, h: (f(w + h) - f(w - h)) / h, "the way is 2 h"),
     (nb02.slope, lambda f, w, h: f(w + h) - f(w - h), "the rise"),
@@ -696,12 +754,16 @@ def test_mistake_is_named(checker, answer, sentence):
 
 def test_faulty_lines_are_those_of_the_program():
     cells = json.loads(next(NOTEBOOKS.glob("02_*.ipynb")).read_text("utf-8"))["cells"]
-    text = next("".join(cell["source"]) for cell in cells if cell["id"] == "ex-1")
+    text = next("".join(cell["source"]) for cell in cells if cell["id"] == "ex-4")
     lines = text.split("```")[1].splitlines()
     program = {int(line[:2]): line for line in lines if line[:2].strip().isdigit()}
-    words = ["np_utils", "Input", "matmul", "log", "error", "SGD", "error = loss"]
-    assert list(program) == list(range(1, 20))
-    assert all(word in program[line] for line, word in zip(nb02.FAULTS, words, strict=True))
+    words = {3: "np_utils", 5: "Input", 8: "matmul", 11: "log", 16: "error", 18: "SGD"}
+    words[19] = "error = loss"
+    assert list(program) == list(range(1, nb02.LAST + 1))
+    assert {line for line, _ in nb02.FAULTS.values()} == set(words)
+    assert all(word in program[line] for line, word in words.items())
+    assert [line for line, text in program.items() if not text[3:].strip()] == list(nb02.BLANK)
+    assert all(f"| {letter} |" in text for letter in nb02.FAULTS)
 
 
 def test_error_message_is_the_sentence_with_the_word(capsys):

@@ -282,6 +282,15 @@ def test_bars_write_the_mean_and_mark_every_seed():
     assert "many 2.333 (1 to 4)" in figure.description
 
 
+def test_dots_may_lie_on_an_axis_that_multiplies():
+    picture = plots.dots({"fast": [0.5, 1], "slow": [30]}, log=True, mark=np.min)
+    assert "fast 0.5 (0.5 to 1)" in picture.description
+    (axes,) = picture.axes
+    picture.draw_without_rendering()
+    assert axes.get_xscale() == "log"
+    assert {"1", "10"} <= {text.get_text() for text in axes.get_xticklabels()}
+
+
 def test_dots_show_every_seed_and_the_mean_on_an_axis_that_fits():
     figure = EVERY["dots"]()
     axes = figure.axes[0]

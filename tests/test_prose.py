@@ -224,7 +224,7 @@ def test_numbers_of_code_in_prose_and_large_ones_are_in_the_notebook(place):
         ("01", "over five seeds", "over ten seeds", "says 'ten'"),
         ("04", "has six times the weights", "has three times the weights", "says 'three'"),
         ("00", "`(60000, 28, 28)` reads", "`(66000, 28, 28)` reads", "66000 is in no code here"),
-        ("02", "This model is tiny", "This model is tiny, 17.2 KB", "says '17.2'"),
+        ("02", "so the images come", "so 17.2 images come", "says '17.2'"),
         ("README", "by 0 to 4 pixels", "by 0 to 6 pixels", "says '6'"),
         ("GLOSSARY", "70,000 handwritten", "60,000 handwritten", "says '60,000'"),
     ],
