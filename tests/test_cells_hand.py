@@ -180,7 +180,7 @@ def test_unit_is_drawn_and_asked_with_its_own_numbers():
     found = run("unit", "unit-figure", "look-unit", guess_unit=0)
     ((image, weights, bias, activation),) = found["drawings"].given_to("neuron")
     assert image @ weights + bias == 0.5 == activation(0.5) and activation(-0.5) == 0
-    assert found["printed"] == "sum: -1.5\nYour guess: 0 · answer: 0 · difference: 0"
+    assert found["printed"] == "sum: -1.5\nYour guess: 0 · answer: 0 · difference: 0, right"
 
 
 def test_two_linear_layers_are_one_and_two_units_with_a_bend_solve_what_one_layer_cannot():
@@ -257,7 +257,7 @@ def test_graph_of_a_unit_is_drawn_with_its_true_numbers():
     assert values["sum"] == values["w₁x₁"] + values["w₂x₂"] + values["b"] == values["ReLU"]
     assert values["− 1.5"] == values["ReLU"] - 1.5 and values["square"] == values["− 1.5"] ** 2
     assert values["square"] == found["unit_loss"]()
-    assert found["printed"].endswith("Your guess: -1 · answer: -1 · difference: 0")
+    assert found["printed"].endswith("Your guess: -1 · answer: -1 · difference: 0, right")
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ class Mirror(BaseHTTPRequestHandler):
 def serving(folder):
     server = Server(("127.0.0.1", 0), Mirror)
     server.folder, server.asked, server.released = folder, [], threading.Event()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     try:
         yield server
     finally:

@@ -411,6 +411,7 @@ def test_rows_of_bars_stay_apart_whatever_they_say(page):
         assert top - 1 <= text_top < text_bottom <= bottom + 1 and bottom <= after + 0.5, row
 
 
+@pytest.mark.browser
 def test_each_digit_drawn_by_a_pointer_is_read_as_in_python(page, predict):
     right = offline = 0
     for digit in range(10):
