@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import shared
+from matplotlib.patches import Rectangle
 
 from mnist_edu import plots, series
 from mnist_edu.show import markdown_table
@@ -32,6 +33,7 @@ SUMMITS = {
     "e: not settled": "... without settling",
     "f: asked once": "... asked once, not nine times",
 }
+GOAL, SIDE = "10", 1.15  # where the way ends; where the side rooms begin, in widths of a box
 TRANSFERS = {
     "mnist_test": ("embedded digits", "MNIST"),
     "embedded_test": ("embedded digits", "embedded digits"),
@@ -213,12 +215,73 @@ def ink(page: dict) -> str:
 TABLES = {"costs": costs, "race": race, "summit": summit, "transfer": transfer, "ink": ink}
 
 
+# --- What leads to what --------------------------------------------------------------------------
+
+
+def needs(path: Path) -> set[str]:
+    """Return the numbers of the notebooks that one needs, by its own words; not of mere helps."""
+    (said,) = re.findall(r"\*\*You need\*\*(.*)", title(path))
+    return set(re.findall(r"\((\d\d)_\w+\.ipynb\)", said.split(". ", 1)[0]))
+
+
+def steps() -> dict[str, set[str]]:
+    """Return the notebooks right before each one: what those need in their turn is left out."""
+    every: dict[str, set[str]] = {}
+    right_before = {}
+    for number, path in numbered().items():
+        own = needs(path)
+        earlier = set().union(*(every[other] for other in own))
+        every[number], right_before[number] = own | earlier, own - earlier
+    return right_before
+
+
+def numbered() -> dict[str, Path]:
+    return {path.name[:2]: path for path in series.find().values()}
+
+
+def series_map() -> plots.Picture:
+    """Draw the way to one's own digits from the top down, and beside it what may be left out."""
+    before, paths = steps(), numbered()
+    way = [GOAL]
+    while before[way[0]]:
+        way.insert(0, max(before[way[0]]))
+    places = {number: (0.0, row) for row, number in enumerate(way)}
+    for number in sorted(before.keys() - way):
+        taken = [row for x, row in places.values() if x]
+        places[number] = (SIDE, max([places[max(before[number])][1], *(row + 1 for row in taken)]))
+    picture = plots.Picture(height=0.4 * len(way) + 0.4)
+    axes = picture.subplots()
+    axes.set(xlim=(-0.02, SIDE + 1.02), ylim=(len(way) - 0.5, -1))
+    axes.set_axis_off()
+    told = []
+    for x, text in ((0, "The way"), (SIDE, "Side rooms, in any order")):
+        axes.text(x, -0.75, text, size=10, color="0.3", va="center")
+    for number, (x, row) in places.items():
+        name = f"{number} {heading(paths[number])}"
+        axes.add_patch(Rectangle((x, row - 0.3), 1, 0.6, facecolor="0.94", edgecolor="0.3"))
+        axes.text(x + 0.03, row, name, size=9, va="center")
+        for other in sorted(before[number]):
+            start, end = (0.5, places[other][1] + 0.3), (0.5, row - 0.3)
+            if x:
+                start, end = (1, places[other][1]), (SIDE, row)
+            axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.3"})
+        told.append(
+            f"{name} (after {', '.join(sorted(before[number]))})" if before[number] else name
+        )
+    picture.description = "What leads to what: " + "; ".join(told) + "."
+    return picture
+
+
+def heading(path: Path) -> str:
+    return re.search(r"^# (.+)", title(path), re.M).group(1)
+
+
 # --- Pictures ------------------------------------------------------------------------------------
 
 
 def pictures() -> dict[str, plots.Picture]:
-    """Return name and picture of what is measured."""
-    found, page, raced = {}, shared.stored("costs"), shared.stored("race")
+    """Return name and picture of the series, and of what is measured."""
+    found, page, raced = {"series-map": series_map()}, shared.stored("costs"), shared.stored("race")
     if "full" in page:
         notebooks = page["full"]["notebooks"]
         minute = {name: row["seconds"] / 60 for name, row in notebooks.items()}

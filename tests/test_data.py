@@ -102,6 +102,7 @@ def test_embedded_digits_are_those_of_their_two_seeds(few_embedded):
     assert synthetic.SETS == ((300, 1), (100, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL, reason="MNIST_EDU_DATA is not set")
 def test_all_four_arrays_of_mnist_are_those_of_its_files(monkeypatch):
     monkeypatch.setenv("MNIST_EDU_DATA", os.path.abspath(REAL))

@@ -32,7 +32,12 @@ MODULES = {
     module.__name__[-2:]: module
     for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12)
 }
-ALL = [(notebook, number) for notebook in MODULES for number in exercise_numbers(notebook)]
+TRAINS = {("04", "4")}
+ALL = [
+    pytest.param(notebook, number, marks=[pytest.mark.slow] * ((notebook, number) in TRAINS))
+    for notebook in MODULES
+    for number in exercise_numbers(notebook)
+]
 
 
 def test_every_notebook_has_exercises():
@@ -44,7 +49,7 @@ def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
     names = {"np": np, "json": json, f"nb{notebook}": MODULES[notebook]}
     if (notebook, number) in (("00", "4"), ("00", "5")):
         names |= {"parts": drawn()}
-    if (notebook, number) == ("04", "4"):
+    if (notebook, number) in TRAINS:
         keras = pytest.importorskip("keras")
         names |= {"keras": keras, "layers": keras.layers, "digits": digits(train=2000)}
     if (notebook, number) == ("02", "3"):

@@ -98,7 +98,7 @@ def test_pictures_in_images_are_the_stored_outputs(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     for written in authoring.figures(tmp_path):
         assert written.read_bytes() == (ROOT / "images" / written.name).read_bytes(), written.name
-    others = {path for path in (ROOT / "images").glob("*.png") if path.name[:6] != "bench-"}
+    others = {path for path in (ROOT / "images").glob("[0-9]*.png")}
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in others}
 
 

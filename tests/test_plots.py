@@ -94,17 +94,17 @@ def check_texts(figure):
             assert inside and box.y0 - 1 <= extent.y0 and extent.y1 <= box.y1 + 1, text.get_text()
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_text_is_large_enough_and_inside_the_picture(name):
-    check_texts(EVERY[name]())
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_source_stands_in_picture_and_description(name):
-    figure = EVERY[name]()
+def check_figure(figure):
+    """Check texts and width, and that picture and description name the source."""
+    check_texts(figure)
     assert figure.description.startswith("MNIST: ")
     assert "MNIST" in [text.get_text() for text in texts(figure)]
     assert figure.get_figwidth() <= 6.7
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_text_can_be_read_and_names_the_source(name):
+    check_figure(EVERY[name]())
 
 
 def labels_below(figure):

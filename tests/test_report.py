@@ -162,14 +162,22 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def test_pictures_are_those_that_the_readme_shows(pictures):
-    stored = {path.stem for path in (shared.ROOT / "images").glob("bench-*.png")}
-    assert stored == set(pictures) == set(re.findall(r"images/(bench-\w+)\.png", README))
+    stored = {p.stem for p in (shared.ROOT / "images").iterdir() if re.match(r"\D", p.name)}
+    assert stored == set(pictures) == set(re.findall(r"images/([a-z]+-\w+)\.png", README))
+
+
+def test_map_of_the_series_has_every_notebook_and_what_it_needs(pictures):
+    (axes,) = pictures["series-map"].axes
+    written = [text.get_text()[:2] for text in axes.texts if text.get_text()[:2].isdigit()]
+    assert sorted(written) == [name[:2] for name in NOTEBOOKS]
+    assert report.steps()["04"] == {"03"}  # not 00 and 01, which 03 needs; 02 is a mere help
+    assert "04 Dense networks in Keras (after 03)" in pictures["series-map"].description
 
 
 @pytest.mark.skipif(
     matplotlib.__version__ != LOCKED, reason=f"the stored pictures are of Matplotlib {LOCKED}"
 )
-@pytest.mark.parametrize("name", ["bench-memory", "bench-minutes", "bench-race"])
+@pytest.mark.parametrize("name", ["bench-memory", "bench-minutes", "bench-race", "series-map"])
 def test_picture_is_drawn_from_the_stored_numbers(pictures, name):
     """One more tenth of a second, or megabyte, gives 0.8 or more, of 255; the same gives 0.
 
