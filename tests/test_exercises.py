@@ -338,6 +338,12 @@ def summed(image, filters):
     return channelwise(image, filters).sum(axis=2)
 
 
+def meddling(image, filters, biases):
+    maps = np.maximum(0, summed(image, filters) + biases)
+    image[0] = 9
+    return maps
+
+
 def slid(image, kernel):
     windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
     return np.einsum("mnjk,jk->mn", windows, kernel)
@@ -614,12 +620,13 @@ MISTAKES = [
         lambda x, f, b: np.resize(np.maximum(0, summed(x, f) + b), (3, 5, 4)),
         "2 channels",
     ),
+    (nb05.layer, meddling, "you changed what the layer was given"),
     (nb05.slash_kernel, [[1, 2], [3, 4]], "three lists"),
     (nb05.slash_kernel, np.full((3, 3), np.inf), "count with"),
     (nb05.slash_kernel, np.zeros((3, 3)), "silent everywhere"),
     (nb05.slash_kernel, np.eye(3)[::-1], "add up to 0"),
     (nb05.slash_kernel, 1 - 3 * np.eye(3)[::-1], "Swap the signs"),
-    (nb05.slash_kernel, [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]], "a rim, not a stroke"),
+    (nb05.slash_kernel, [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]], "a rim, not for a stroke"),
     (nb05.slash_kernel, [[-1, 2, -1]] * 3, "to the upright stroke"),
     (nb05.slash_kernel, 3 * np.eye(3) - 1, "to the backslash"),
     (nb05.slash_kernel, [[-1, 1, 1], [-1, 1, -1], [1, 0, -1]], "half as much"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mnist_edu.exercises.checker import Mistake, exercise, expect, numbers
+from mnist_edu.exercises.checker import Asked, Mistake, exercise, expect, numbers
 from mnist_edu.exercises.stepper import stepper as stepper  # the window that the reader moves
 
 
@@ -99,7 +99,7 @@ def convolve(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
 
 
 @exercise
-def layer(function: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> None:
+def layer(function: Asked) -> None:
     """Check a convolution layer with several channels and filters, biases and ReLU."""
     generator = np.random.default_rng(5)
     image = generator.integers(-3, 4, (5, 6, 3)).astype(float)
