@@ -671,6 +671,7 @@ def grids(
     frames: Mapping[str, Sequence[int]] | None = None,
     columns: int = 6,
     source: str = "",
+    ranges: bool = False,
 ) -> Picture:
     """Show named arrays (h, w) side by side: as numbers where all are small, else as pictures.
 
@@ -683,6 +684,7 @@ def grids(
         then all cells are equally large
     frames : dict from name to (row, column, height, width) of a frame in that array
     columns : arrays beside each other
+    ranges : whether the smallest and the largest number of an array stand below its name
     """
     arrays = {name: _two_axes(name, values) for name, values in arrays.items()}
     if not arrays:
@@ -695,7 +697,9 @@ def grids(
     for axes_line, line in zip(cells, lines, strict=True):
         for axes, name in zip(axes_line, line, strict=False):
             _draw_grid(axes, arrays[name], numbers, frames.get(name))
-            axes.set_xlabel(name, fontsize=9, labelpad=3)
+            least, most = arrays[name].min(), arrays[name].max()
+            span = f"\n{least:.1f} to {most:.1f}" if ranges else ""
+            axes.set_xlabel(name + span, fontsize=9, labelpad=3)
         for axes in axes_line[len(line) :]:
             axes.remove()
     told = [_grid_sentence(name, values, frames.get(name)) for name, values in arrays.items()]
@@ -716,11 +720,12 @@ def _grid_cells(shapes: list[list[tuple]], numbers: bool) -> tuple[Picture, np.n
         widths = [max(line[i][1] for line in shapes if i < len(line)) for i in range(count)]
         cell = min(0.42, WIDTH / (sum(widths) + count))
         heights = [cell * max(height for height, _ in line) for line in shapes]
+        width = min(WIDTH, cell * (sum(widths) + count))  # wider, small arrays get larger cells
     else:
-        widths = [1] * count
+        width, widths = WIDTH, [1] * count
         heights = [WIDTH / count * max(height / width for height, width in s) for s in shapes]
         heights = [min(height, 2.4) for height in heights]
-    picture = Picture(height=sum(heights) + 0.3 * len(heights) + 0.2)
+    picture = Picture(height=sum(heights) + 0.3 * len(heights) + 0.2, width=width)
     ratios = {"width_ratios": widths, "height_ratios": heights}
     return picture, picture.subplots(len(shapes), count, squeeze=False, **ratios)
 

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 DIGITS = digits()
 SETTINGS = {"seed": 1, "moved_digits": 12, "learning_digits": 4, "learning_steps": 60}
 GUESSES = ("place", "flip", "relu", "pool", "changed", "dense", "field", "survives")
+GUESSES += ("channels", "maps", "sobel", "ten", "windows")
 
 
 @pytest.fixture
@@ -208,10 +209,10 @@ def test_sides_of_maps_are_those_of_the_formula(built):
     assert {case: int(row["gives"]) for case, row in rows.items()} == wanted
     assert rows["F"]["gives"] == 12.5 and rows["G"]["gives"] == 3.5
     side = run_cells("05", "ex-2-solution", nb05=SimpleNamespace(output_side=id))["output_side"]
-    for _, width, kernel, padding, stride in found["cases"]:
+    for _, width, kernel, padding, stride in found["cases"]:  # in the order of the table
         image, weights = np.zeros((width, width)), np.zeros((kernel, kernel))
         wanted = len(correlation(image, weights, stride, padding, padding))
-        assert side(width, kernel, stride, padding) == wanted
+        assert side(width, kernel, padding, stride) == wanted
 
 
 @about("05", "kernels, maps-figure, relu-figure", "a kernel is another one, or its map is")
@@ -316,14 +317,70 @@ def test_what_pooling_forgives_is_counted_where_there_is_ink(built):
 
 @about("05", "matrix, look-dense", "the matrix or a count of weights is another")
 def test_a_convolution_is_a_matrix_and_saves_weights(built):
-    found = run(built, "matrix", "look-dense", "matrix-figure")
+    found = run(built, "matrix", "look-dense", "look-windows", "matrix-figure")
     np.testing.assert_array_equal([*built["kept"].drawn[-1][1][0].values()][0], found["matrix"].T)
     image = np.random.default_rng(7).normal(size=(5, 5))
     wanted = correlation(image, built["edges"]).ravel()
     np.testing.assert_allclose(image.ravel() @ found["matrix"], wanted, atol=1e-9)
     assert found["convolution_weights"] == 832 and found["dense_weights"] == 785 * 25_088
-    assert built["kept"].compared[-1] == found["dense_weights"]
-    assert found["printed"].splitlines()[-1] == "19,694,080 / 832 = 23,671"
+    assert built["kept"].compared == [found["dense_weights"], found["dense_weights"] / 652_288]
+    assert found["printed"].splitlines()[-3:] == [
+        "19,694,080 / 832 = 23,671",
+        "windows: 19,694,080 / 652,288 = 30",
+        "sharing: 652,288 / 832 = 784",
+    ]
+
+
+def summed(image, filters):
+    """The definition of a layer over several channels: every product, one by one."""
+    high, wide, channels, count = filters.shape
+    maps = np.zeros((image.shape[0] - high + 1, image.shape[1] - wide + 1, count))
+    for r, c, f in np.ndindex(maps.shape):
+        places = np.ndindex(high, wide, channels)
+        maps[r, c, f] = sum(image[r + j, c + k, n] * filters[j, k, n, f] for j, k, n in places)
+    return maps
+
+
+CHANNELS = ("channels", "channels-loops")
+
+
+@about("05", "channels to look-maps", "a channel or a filter is left out or exchanged")
+def test_a_filter_adds_up_over_all_channels(built, tf):
+    ids = (*CHANNELS, "channels-figure", "look-channels", "channels-check", "channels-maps")
+    found = run(built, *ids, tf=None)
+    wanted = summed(found["channels"], found["filters"])
+    np.testing.assert_array_equal(found["two"], wanted)
+    assert found["kept"].compared == [wanted[0, 1, 0]] == [7]
+    assert "from flat: 3 from upright: 4" in found["printed"]
+    grids = found["kept"].drawn[-1][1][0]
+    np.testing.assert_array_equal(grids["sum: map 2"], wanted[:, :, 1])
+    corner, stem = grids["ReLU(map 1 - 5)"], grids["ReLU(map 2 - 1)"]
+    assert np.argwhere(corner).tolist() == [[0, 1]], "it is not the corner alone that is left"
+    assert np.argwhere(stem).tolist() == [[1, 1], [2, 1]], "it is not the stem that is left"
+    chance = np.random.default_rng(8)
+    image, filters = chance.normal(size=(6, 5, 3)), chance.normal(size=(2, 3, 3, 4))
+    wanted = summed(image, filters)
+    np.testing.assert_allclose(found["correlate_channels"](image, filters), wanted)
+    theirs = run(built, *CHANNELS, "channels-check", tf=tf)["tf_channels"](image, filters)
+    np.testing.assert_allclose(theirs, wanted, atol=1e-5)
+    layer = run_cells("05", "ex-5-solution", np=np, nb05=SimpleNamespace(layer=id))["layer"]
+    biases = chance.normal(size=4)
+    np.testing.assert_allclose(layer(image, filters, biases), np.maximum(0, wanted + biases))
+
+
+@about("05", "look-maps", "another number of maps is the answer")
+def test_a_layer_makes_as_many_maps_as_it_has_filters(built):
+    found = run(built, "channels-loops", "look-maps")
+    assert found["kept"].compared == [64] and "maps: (14, 14, 64)" in found["printed"]
+
+
+@about("05", "look-sobel, own-figure", "Sobel's kernel is another, or the wrong rim is the answer")
+def test_sobel_is_positive_below_a_stroke(built):
+    found = run(built, "look-sobel", "own-figure", digit=DIGITS.validation.images[0] / 255)
+    assert found["kept"].compared == ["b"]
+    wanted = correlation(found["stroke"], np.array([[1, 2, 1], [0, 0, 0], [-1, -2, -1]]))
+    np.testing.assert_array_equal(found["answers"], wanted)
+    assert wanted[2, 0] > 0 > wanted[0, 0] and not found["own"].sum()
 
 
 @about("05", "fields, fields-measured, fields-table", "the rule and what is measured differ")
@@ -343,30 +400,31 @@ def test_receptive_fields_follow_the_rule_and_are_measured(built):
     "05", "learn, learn-table", "not gradient descent on the mean squared error with a rate of 0.5"
 )
 def test_a_kernel_is_learned_by_gradient_descent_on_the_squared_error(built):
-    found = run(built, "learn", "learn-table", "learn-figure", some=DIGITS.validation.images)
+    ids = ("maps-of", "gradient-of", "learn")
+    found = run(
+        built, *ids, "look-ten", "learn-table", "learn-figure", some=DIGITS.validation.images
+    )
+    assert built["kept"].compared[-1] == found["off"]["step 10"]
     images = DIGITS.validation.images[:4] / 255
     right = np.array([correlation(image, built["edges"]) for image in images])
     kernel = found["snapshots"]["step 0"].copy()
     for step in range(1, 61):
-        errors = (
-            np.array([correlation(i, kernel.reshape(3, 3)) for i in images]) - right
-            if step < 3
-            else None
-        )
+        errors = np.array([correlation(i, kernel) for i in images]) - right if step < 3 else None
         if step < 3:
             slope = [
                 2 * np.mean(errors * images[:, j : j + 26, k : k + 26])
                 for j in range(3)
                 for k in range(3)
             ]
-            kernel = kernel - 0.5 * np.array(slope)
-    two = run(built, "learn", some=DIGITS.validation.images, learning_steps=2, generator=again())
+            kernel = kernel - 0.5 * np.reshape(slope, (3, 3))
+    two = run(built, *ids, some=DIGITS.validation.images, learning_steps=2, generator=again())
     np.testing.assert_allclose(two["kernel"], kernel, atol=1e-9)
-    assert list(found["snapshots"]) == ["step 0", "step 10", "step 60"]
+    assert list(found["snapshots"]) == ["step 0", "step 1", "step 10", "step 60"]
     assert found["off"]["step 60"] < found["off"]["step 10"] < found["off"]["step 0"]
-    last = np.array([correlation(i, found["kernel"].reshape(3, 3)) for i in images])
-    assert found["loss"]["step 60"] == pytest.approx(np.mean((last - right) ** 2))
-    worst = np.abs(found["kernel"].reshape(3, 3) - built["edges"]).max()
+    last = np.array([correlation(i, found["kernel"]) for i in images])
+    assert found["loss"] == pytest.approx(np.mean((last - right) ** 2)), "of the last kernel"
+    assert built["kept"].tables[-1][-1]["loss"] == f"{found['loss']:.2g}"
+    worst = np.abs(found["kernel"] - built["edges"]).max()
     assert found["off"]["step 60"] == pytest.approx(worst)
 
 

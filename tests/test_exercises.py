@@ -329,6 +329,26 @@ def first_row_right(labels):
     return wrong
 
 
+def channelwise(image, filters):
+    """Return what each filter gets from each channel, place by place and with loops."""
+    high, wide, channels, count = filters.shape
+    places = np.ndindex(image.shape[0] - high + 1, image.shape[1] - wide + 1)
+    parts = [
+        (image[r : r + high, c : c + wide, :, None] * filters).sum(axis=(0, 1)) for r, c in places
+    ]
+    return np.reshape(parts, (image.shape[0] - high + 1, -1, channels, count))
+
+
+def summed(image, filters):
+    return channelwise(image, filters).sum(axis=2)
+
+
+def meddling(image, filters, biases):
+    maps = np.maximum(0, summed(image, filters) + biases)
+    image[0] = 9
+    return maps
+
+
 def slid(image, kernel):
     windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
     return np.einsum("mnjk,jk->mn", windows, kernel)
@@ -545,16 +565,16 @@ MISTAKES = [
     (nb05.one_place, 6, "sum of the window"),
     (nb05.one_place, 7, "sign"),
     (nb05.one_place, 2, "four products"),
-    (nb05.output_side, lambda w, k, s, p: (w - k + 2 * p) // s, "first place"),
-    (nb05.output_side, lambda w, k, s, p: (w - k + 2 * p + 1) // s, "after dividing"),
-    (nb05.output_side, lambda w, k, s, p: w - k + 2 * p + 1, "stride is left out"),
-    (nb05.output_side, lambda w, k, s, p: (w - k) // s + 1, "padding is left out"),
-    (nb05.output_side, lambda w, k, s, p: (w - k + p) // s + 1, "both sides"),
-    (nb05.output_side, lambda w, k, s, p: (w - k + 2 * p) / s + 1, "half place"),
-    (nb05.output_side, lambda w, k, s, p: -(-(w - k + 2 * p) // s) + 1, "dropped, not added"),
+    (nb05.output_side, lambda w, k, p, s: (w - k + 2 * p) // s, "first place"),
+    (nb05.output_side, lambda w, k, p, s: (w - k + 2 * p + 1) // s, "after dividing"),
+    (nb05.output_side, lambda w, k, p, s: w - k + 2 * p + 1, "stride is left out"),
+    (nb05.output_side, lambda w, k, p, s: (w - k) // s + 1, "padding is left out"),
+    (nb05.output_side, lambda w, k, p, s: (w - k + p) // s + 1, "both sides"),
+    (nb05.output_side, lambda w, k, p, s: (w - k + 2 * p) / s + 1, "half place"),
+    (nb05.output_side, lambda w, k, p, s: -(-(w - k + 2 * p) // s) + 1, "dropped, not added"),
     (
         nb05.output_side,
-        lambda w, k, s, p: (w - k + 2 * p) // s + 1 if w == 28 else 0,
+        lambda w, k, p, s: (w - k + 2 * p) // s + 1 if w == 28 else 0,
         "expected 24, 14, 4 and 3",
     ),
     (nb05.mean_pool, lambda v, s: blocks(v, s).max((1, 3)), "largest"),
@@ -576,6 +596,45 @@ MISTAKES = [
     (nb05.convolve, lambda i, k: slid(i[::-1, ::-1], k), "Flip the kernel"),
     (nb05.convolve, lambda i, k: slid(np.pad(i, 1), k[::-1, ::-1]), "map of (3, 5)"),
     (nb05.convolve, corner_right, "row 0, column 1"),
+    (nb05.layer, lambda x, f, b: np.maximum(0, channelwise(x, f) + b), "one map: add up"),
+    (nb05.layer, lambda x, f, b: summed(x, f) + b, "ReLU is left out"),
+    (nb05.layer, lambda x, f, b: summed(x, f), "no bias"),
+    (nb05.layer, lambda x, f, b: np.maximum(0, summed(x, f)), "biases are left out"),
+    (nb05.layer, lambda x, f, b: np.maximum(0, summed(x, f)) + b, "before ReLU"),
+    (nb05.layer, lambda x, f, b: np.maximum(0, summed(x, f) + 3 * b), "not per channel"),
+    (
+        nb05.layer,
+        lambda x, f, b: np.maximum(0, channelwise(x, f)).sum(2) + b,
+        "channels first, then ReLU",
+    ),
+    (
+        nb05.layer,
+        lambda x, f, b: np.maximum(0, channelwise(x, f) + b).sum(2),
+        "then the rest",
+    ),
+    (nb05.layer, lambda x, f, b: np.maximum(0, summed(x, f) / x.shape[2] + b), "mean"),
+    (nb05.layer, lambda x, f, b: np.maximum(0, channelwise(x, f)[:, :, 0] + b), "first channel"),
+    (nb05.layer, lambda x, f, b: np.maximum(0, summed(x, f[::-1, ::-1]) + b), "flipped"),
+    (
+        nb05.layer,
+        lambda x, f, b: np.maximum(0, summed(np.pad(x, 1), f[:, :, [0] * 5]) + b),
+        "not (",
+    ),
+    (
+        nb05.layer,
+        lambda x, f, b: np.resize(np.maximum(0, summed(x, f) + b), (3, 5, 4)),
+        "2 channels",
+    ),
+    (nb05.layer, meddling, "you changed what the layer was given"),
+    (nb05.slash_kernel, [[1, 2], [3, 4]], "three lists"),
+    (nb05.slash_kernel, np.full((3, 3), np.inf), "count with"),
+    (nb05.slash_kernel, np.zeros((3, 3)), "silent everywhere"),
+    (nb05.slash_kernel, np.eye(3)[::-1], "add up to 0"),
+    (nb05.slash_kernel, 1 - 3 * np.eye(3)[::-1], "Swap the signs"),
+    (nb05.slash_kernel, [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]], "a rim, not for a stroke"),
+    (nb05.slash_kernel, [[-1, 2, -1]] * 3, "to the upright stroke"),
+    (nb05.slash_kernel, 3 * np.eye(3) - 1, "to the backslash"),
+    (nb05.slash_kernel, [[-1, 1, 1], [-1, 1, -1], [1, 0, -1]], "half as much"),
     (nb06.convolution_weights, lambda s, m, f: s * s * m * f, "bias"),
     (nb06.convolution_weights, lambda s, m, f: (s * s + 1) * f, "all 32 incoming maps"),
     (nb06.convolution_weights, lambda s, m, f: s * s * m * f + 1, "one bias for each filter"),

@@ -357,6 +357,19 @@ def test_grids_with_a_large_array_are_pictures():
     assert "digit (28 x 28): from" in figure.description
 
 
+def test_grids_tell_ranges_below_names_and_keep_cells_alike():
+    figure = plots.grids({"digit": IMAGES[0], "map": -2.0 * IMAGES[0]}, ranges=True)
+    least, most = IMAGES[0].min(), IMAGES[0].max()
+    assert figure.axes[0].get_xlabel() == f"digit\n{least:.1f} to {most:.1f}"
+    assert figure.axes[1].get_xlabel().startswith("map\n-")
+    figure = plots.grids({"image": np.ones((4, 4)), "kernel": np.ones((2, 2))})
+    figure.draw_without_rendering()
+    large, small = (
+        axes.get_window_extent().width / n for axes, n in zip(figure.axes, (4, 2), strict=True)
+    )
+    assert small < 1.3 * large
+
+
 def test_reliability_draws_accuracy_over_confidence_and_says_who_is_too_sure():
     figure = EVERY["reliability"]()
     axes = figure.axes[0]
