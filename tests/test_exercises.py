@@ -47,6 +47,9 @@ def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
     if (notebook, number) == ("04", "4"):
         keras = pytest.importorskip("keras")
         names |= {"keras": keras, "layers": keras.layers, "digits": digits(train=2000)}
+    if (notebook, number) == ("07", "5"):
+        keras = pytest.importorskip("keras")
+        names |= {"keras": keras, "layers": keras.layers}
     if (notebook, number) == ("02", "3"):
         names["tf"] = pytest.importorskip("tensorflow")
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."
@@ -353,6 +356,29 @@ def clipped(logits, labels):
     return per_image(np.clip(powers / powers.sum(axis=1, keepdims=True), 1e-10, 1), labels)
 
 
+def rebuilt(values, maps="relu", units="relu", end=None, side=None, biases=True, carry=True):
+    """Build a model from a checkpoint as exercise 5 of notebook 07 asks, or with one mistake."""
+    keras = pytest.importorskip("keras")
+    layers, stack = keras.layers, [keras.Input((28, 28, 1))]
+    for scope in ("convolution1", "convolution2"):
+        window, _, _, filters = values[f"{scope}/weights"].shape
+        stack += [layers.Conv2D(filters, side or window, padding="same")]
+        stack += [layers.MaxPool2D(), layers.Activation(maps)]
+    count = len(values["FC1/biases"])
+    stack += [layers.Flatten(), layers.Dense(count, units), layers.Dense(10, end)]
+    model = keras.Sequential(stack)
+    scopes, kinds = ("convolution1", "convolution2", "FC1", "FC2"), ("weights", "biases")
+    own = [values[f"{scope}/{kind}"] for scope in scopes for kind in kinds]
+    if carry:
+        model.set_weights([value * (value.ndim > 1 or biases) for value in own])
+    return model
+
+
+def one_layer(shape):
+    keras = pytest.importorskip("keras")
+    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(10)])
+
+
 def log_sum(logits, labels, shift=None):
     shift = logits.max(axis=1, keepdims=True) if shift is None else shift
     sums = np.log(np.exp(logits - shift).sum(axis=1, keepdims=True)) + shift
@@ -587,10 +613,10 @@ MISTAKES = [
     (nb06.dropout, lambda v, k, r: v * ~k / (1 - r), "kept what should be dropped"),
     (nb06.dropout, lambda v, k, r: v / (1 - r), "dropped nothing"),
     (nb06.dropout, lambda v, k, r: np.append([4.0], np.ones(7)), "expected"),
-    (nb07.dropout_rate, 0.8, "the part that stays"),
+    (nb07.dropout_rate, 0.8, "the fraction that stays"),
     (nb07.dropout_rate, 1 / 0.8, "enlarged"),
     (nb07.dropout_rate, 20, "percentage"),
-    (nb07.dropout_rate, 0.1, "Which part is dropped"),
+    (nb07.dropout_rate, 0.1, "Which fraction is dropped"),
     (nb07.learned_values, lambda v: sum(sizes(v)), "all that the file holds"),
     (nb07.learned_values, lambda v: sum(sizes(v, "/")), "no part of the network"),
     (nb07.learned_values, lambda v: sum(sizes(v, "", "Adam")), "no weights"),
@@ -618,6 +644,18 @@ MISTAKES = [
     (nb07.cross_entropy, lambda z, y: log_sum(z, 0 * y).mean(), "subtract the logit"),
     (nb07.cross_entropy, lambda z, y: -(z * y).sum(1).mean(), "logarithm of the sum"),
     (nb07.cross_entropy, lambda z, y: 1.0, "expected"),
+    (nb07.rebuild, lambda v: list(v.values()), "return a Keras model, not a list"),
+    (nb07.rebuild, lambda v: rebuilt(v, carry=False), "the checkpoint's weights are not in them"),
+    (nb07.rebuild, lambda v: rebuilt(v, biases=False), "the biases are not"),
+    (nb07.rebuild, lambda v: rebuilt(v, end="softmax"), "no softmax at the end"),
+    (nb07.rebuild, lambda v: rebuilt(v, maps="linear"), "after the convolutions, ReLU"),
+    (nb07.rebuild, lambda v: rebuilt(v, units="linear"), "after FC1, ReLU"),
+    (nb07.rebuild, lambda v: rebuilt(v, "linear", "linear"), "missing everywhere"),
+    (nb07.rebuild, lambda v: rebuilt(v, units="sigmoid"), "a logit is off"),
+    (nb07.rebuild, lambda v: rebuilt(v, side=3), "your answer raised ValueError"),
+    (nb07.rebuild, lambda v: rebuilt(v, side=5, carry=False), "none of (3, 3, 1, 4)"),
+    (nb07.rebuild, lambda v: one_layer((28, 28, 1)), "other shapes than the checkpoint's"),
+    (nb07.rebuild, lambda v: one_layer((784,)), "images of shape (28, 28, 1)"),
     (nb08.bin_share, 0.04, "gap of the bin"),
     (nb08.bin_share, 0.25 * (0.90 - 0.94), "no sign"),
     (nb08.bin_share, 50 * 0.04, "Multiply by their share"),
