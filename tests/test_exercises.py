@@ -374,6 +374,42 @@ def rebuilt(values, maps="relu", units="relu", end=None, side=None, biases=True,
     return model
 
 
+def through_one(gradients, send):
+    """All to worker 0, and the sum back to all: right, and slow."""
+    total = gradients[0] + sum(send(i, 0, gradients[i]) for i in range(1, len(gradients)))
+    return [total] + [send(0, i, total) for i in range(1, len(gradients))]
+
+
+def whole_round(gradients, send):
+    """Everybody to everybody: right, and as much as n - 1 gradients each."""
+    everyone = range(len(gradients))
+    return [sum(send(i, me, gradients[i]) for i in everyone) for me in everyone]
+
+
+def quiet_worker(gradients, send):
+    """The last worker's part is read without being sent."""
+    last = len(gradients) - 1
+    for me in range(last):
+        send(me, last, gradients[me][:1])
+    return [sum(gradients)] * len(gradients)
+
+
+def ring_of(gradients, send, turns=2, replace=True, cut=np.array_split, in_place=False):
+    """Exercise 5 of notebook 12, or with one mistake."""
+    n = len(gradients)
+    pieces = [cut(gradient, n) for gradient in gradients]
+    for turn in range(turns * (n - 1)):
+        for me in range(n):
+            piece, following = (me - turn) % n, (me + 1) % n
+            arrived = send(me, following, pieces[me][piece])
+            kept = pieces[following][piece] if turn < n - 1 or not replace else 0
+            if in_place:
+                pieces[following][piece][:] = arrived + kept
+            else:
+                pieces[following][piece] = arrived + kept
+    return [np.concatenate(own) for own in pieces]
+
+
 def one_layer(shape):
     keras = pytest.importorskip("keras")
     return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(10)])
@@ -774,6 +810,20 @@ MISTAKES = [
     (nb12.ring_bytes, lambda p, n: 8 * p * (n - 1), "divide by n"),
     (nb12.ring_bytes, lambda p, n: 7, "6,000, not 7"),
     (nb12.ring_bytes, lambda p, n: 6000, "alone sends nothing"),
+    (nb12.exchange, lambda g, send: [sum(g)] * len(g), "nobody sent anything"),
+    (nb12.exchange, lambda g, send: sum(g), "a list of them"),
+    (nb12.exchange, lambda g, send: g, "still holds its own"),
+    (nb12.exchange, lambda g, send: [sum(g) / len(g)] * len(g), "this is the mean"),
+    (nb12.exchange, lambda g, send: through_one(g, send), "worker 0 sends 12 numbers"),
+    (nb12.exchange, lambda g, send: whole_round(g, send), "in a ring it would be 8"),
+    (nb12.exchange, lambda g, send: ring_of(g, send, turns=1), "Hand the finished pieces"),
+    (nb12.exchange, lambda g, send: ring_of(g, send, replace=False), "it is not added"),
+    (nb12.exchange, lambda g, send: [0 * sum(g)] * len(g), "0 of 18 numbers are the sum"),
+    (nb12.exchange, lambda g, send: ring_of(g, send, cut=np.split), "equal division"),
+    (nb12.exchange, lambda g, send: [sum(g)[:2]] * len(g), "as many numbers as a gradient"),
+    (nb12.exchange, lambda g, send: send(0, 3, g[0]), "there is no worker 3"),
+    (nb12.exchange, lambda g, send: quiet_worker(g, send), "worker 2 sends nothing"),
+    (nb12.exchange, lambda g, send: ring_of(g, send, in_place=True), "you changed the gradients"),
     (nb12.break_even, lambda c, e, n: e / c, "still computes its own part"),
     (nb12.break_even, lambda c, e, n: e * n / c, "n - 1 of n parts"),
     (nb12.break_even, lambda c, e, n: e * (n - 1) / (c * n), "upside down"),
