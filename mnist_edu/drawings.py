@@ -485,6 +485,81 @@ def _number_steps(axes, steps: np.ndarray, heights: np.ndarray, reach: float) ->
             seen = np.vstack([seen, place])
 
 
+# --- A ring of workers ----------------------------------------------------------------------------
+
+
+def ring(states: Sequence[np.ndarray], source: str = "") -> Picture:
+    """Draw the pieces of workers in a ring, turn by turn: what moved, and where it is complete.
+
+    Parameters
+    ----------
+    states : arrays (n, n), a row for each worker and a column for each piece: at the start, and
+        after each turn, in which each worker sends one piece to the next, the last to the first.
+        A number that changed has a frame and an arrow from the sender; a full sum is grey.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two states, or they are not square and of one size.
+    """
+    steps = [np.asarray(state) for state in states]
+    n = len(steps[0]) if steps else 0
+    if len(steps) < 2 or any(state.shape != (n, n) for state in steps):
+        raise ValueError("a ring needs two states or more, all (n, n)")
+    across = min(3, len(steps))
+    side = min(0.5, (WIDTH - 1.5) / (n * across))
+    wide, high = n * side + 0.3, n * side + 0.4
+    lines = -(-len(steps) // across)
+    picture = Picture(height=high * lines + 0.1)
+    axes = _sheet(picture)
+    for i, state in enumerate(steps):
+        x, top = 0.85 + i % across * wide, high * (lines - i // across)
+        if i % across == 0:
+            for row in range(n):
+                place = (x - 0.12, top - (row + 0.5) * side)
+                axes.text(*place, f"worker {row}", ha="right", va="center", size=9)
+        changed = state != steps[i - 1] if i else np.zeros_like(state, bool)
+        _draw_pieces(axes, (x, top), side, state, changed, state == steps[0].sum(0))
+        name = f"after turn {i}" if i else "start"
+        axes.text(x + n * side / 2, top - n * side - 0.16, name, ha="center", va="center", size=9)
+    return _finish(picture, source, _ring_sentence(steps))
+
+
+def _draw_pieces(axes, corner, side: float, state, changed, complete) -> None:
+    n, (left, top) = len(state), corner
+    for (row, column), value in np.ndenumerate(state):
+        x, y = left + column * side, top - (row + 1) * side
+        style = SHEET | {"edgecolor": "0.7", "facecolor": "0.87" if complete[row, column] else "w"}
+        axes.add_patch(Rectangle((x, y), side, side, **style))
+        axes.text(
+            x + side / 2, y + side / 2, str(value), ha="center", va="center", size=8, zorder=6
+        )
+    for row, column in np.argwhere(changed):
+        x, y = left + column * side, top - (row + 1) * side
+        frame = SHEET | {"facecolor": "none", "edgecolor": BLUE, "linewidth": 2, "zorder": 4}
+        axes.add_patch(Rectangle((x, y), side, side, **frame))
+        sender = (row - 1) % n
+        start, end = (top - (i + 0.5) * side for i in (sender, row))
+        inwards = 0.2 * side if end < start else -0.2 * side
+        at, bend = (x + 0.88 * side, 0.0) if end < start else (x + 0.14 * side, -0.12)
+        arrow = {"arrowstyle": "-|>", "color": ORANGE, "shrinkA": 0, "shrinkB": 0}
+        arrow |= {"connectionstyle": f"arc3,rad={bend}", "zorder": 5}
+        axes.annotate("", (at, end + inwards), (at, start - inwards), arrowprops=arrow)
+
+
+def _ring_sentence(steps: list[np.ndarray]) -> str:
+    n, told = len(steps[0]), []
+    for i, (before, after) in enumerate(itertools.pairwise(steps), 1):
+        moves = [
+            f"worker {(row - 1) % n} sends {before[(row - 1) % n, column]} to worker {row}, "
+            f"which then has {after[row, column]}"
+            for row, column in np.argwhere(before != after)
+        ]
+        told.append(f"Turn {i}: {'; '.join(moves)}.")
+    start = " / ".join(" ".join(map(str, row)) for row in steps[0])
+    return f"A ring of {n} workers, a row for each. Start: {start}. {' '.join(told)}"
+
+
 # --- Shared --------------------------------------------------------------------------------------
 
 

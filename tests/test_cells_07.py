@@ -19,7 +19,7 @@ ONE_HOT = {name: np.eye(10)[labels] for name, labels in Y.items()}
 NETWORK = ("variables", "old-layers", "old-network", "graph")
 TRAINING = ("losses", "training-ops", "collection", "summaries-saver")
 READS_TEST = {
-    *("load", "first-test", "one-digit", "same", "resume-test", "prove", "ruler", "show-error"),
+    *("load", "first-test", "same", "resume-test", "prove", "ruler", "show-error"),
     "wrong-half",
 }
 FUNCTIONS = ("train-function", "evaluate-function")
@@ -276,7 +276,7 @@ def test_drawing_shows_what_is_needed_for_what(built):
     edges = set(built["plots"].heard["graph"][0]["edges"])
     assert edges == {
         *(("x", "conv. 1"), ("conv. 1", "conv. 2"), ("conv. 2", "FC1"), ("keep_prob", "FC1")),
-        *(("FC1", "logits"), ("logits", "predictor"), ("logits", "loss"), ("y", "loss")),
+        *(("FC1", "FC2"), ("FC2", "predictor"), ("FC2", "loss"), ("y", "loss")),
     }, f"07:drawing: edges {edges}"
 
 
@@ -555,12 +555,13 @@ def story(run, begun, tmp_path_factory):
         batches.at = stop
         cells = ("look-size", "checkpoint-file", "list-variables", "leave")
         told.first, told.left = first, run(*cells, **first | {"guess_size": ...})
-        cells = ("restore", "restore-values", "by-name", "one-digit", "same")
-        told.found = run(*cells, **told.left | {"guess_found": ...})
+        cells = ("restore", "restore-values", "by-name", "hard-digit", "one-digit", "same")
+        told.found = run(*cells, **told.left | {"guess_found": ..., "test_images": 30})
         stage("found", told.found["found_session"])
-        told.resumed = run("resume", "resume-test", **told.found | {"guess_step": ...})
+        told.resumed = run("resume", "resume-test", **told.found)
         stage("resumed", told.resumed["found_session"])
-        told.last = run("summaries-figure", "jump-table", **told.resumed)
+        cells = ("summaries-figure", "jump-table", "jumps", "look-jump", "jump-figure")
+        told.last = run(*cells, **told.resumed | {"guess_jump": ...})
         told.compared = [heard["truth"] for heard in first["lesson"].heard["compare"]]
         told.tables = [heard["rows"] for heard in first["lesson"].heard["table"]]
         yield told
@@ -649,23 +650,25 @@ def test_parts_of_the_graph_are_found_by_name_and_collection(story):
 
 
 def test_hardest_digit_is_read_with_all_units(story):
-    lead = [np.sort(row)[-1] - np.sort(row)[-2] for row in story.first["logits_before"]]
+    logits = forward(by_scope(story.weights["found"]), X["validation"][:30])
+    lead = [np.sort(row)[-1] - np.sort(row)[-2] for row in logits]
     hard = int(np.argmin(lead))
     assert story.found["hard"] == hard, "07:one-digit: not the closest two logits"
     (call,) = [c for c in story.calls["found"] if c.fetches is story.found["predictor"]]
     assert call.feed["keep_prob"] == 1.0, "07:one-digit: dropout is on"
-    assert np.array_equal(call.feed["x"], X["test"][[hard]]), "07:one-digit: another digit"
+    assert np.array_equal(call.feed["x"], X["validation"][[hard]]), "07:one-digit: another digit"
     heard = story.found["plots"].heard["probabilities"][0]
-    powers = np.exp(story.first["logits_before"][hard])
+    powers = np.exp(logits[hard])
     np.testing.assert_allclose(heard["values"], powers / powers.sum(), 1e-3, 1e-6)
-    assert heard["label"] == Y["test"][hard], "07:one-digit: the label"
-    assert np.array_equal(heard["image"], FEW.test.images[hard]), "07:one-digit: the image"
+    assert heard["label"] == Y["validation"][hard], "07:one-digit: the label"
+    assert np.array_equal(heard["image"], FEW.validation.images[hard]), "07:one-digit: the image"
 
 
 def test_resumed_training_goes_on_where_the_first_one_stopped(story):
     trained = steps_of(story.calls["resumed"])
     assert [call.feed["keep_prob"] for call in trained] == [0.5] * 3, "07:resume: the steps"
-    assert story.compared[2] == 5, "07:resume: the first step is not number 5"
+    told = "after one step, global step: 5\n"
+    assert told in story.resumed["printed"], "07:resume: the first step is not number 5"
     assert story.weights["resumed"]["global_step"] == 7, "07:resume: the global step"
     message = "07:resume: not the training that was never interrupted (Adam's memory, its step)"
     assert_same_weights(story.weights["uninterrupted"], story.weights["resumed"], message)
@@ -693,13 +696,34 @@ def test_log_has_one_loss_a_step_from_both_runs(story):
     assert story.last["at"].tolist() == list(range(1, 8)), "07:summaries-figure: the steps"
     np.testing.assert_allclose(story.last["batch_losses"], losses, err_msg="07:summaries-figure")
     heard = story.last["plots"].heard["curves"][0]
-    (line,) = heard["series"].values()
     means = [np.mean(losses[i : i + 3]) for i in range(5)]
-    np.testing.assert_allclose(line, np.log10(means), err_msg="07:summaries-figure: the line")
+    lines = {"until the stop": [*means[:2], *[np.nan] * 3], "resumed": [np.nan, *means[1:]]}
+    assert list(heard["series"]) == list(lines) and heard["log_y"], "07:summaries-figure: lines"
+    for name, line in lines.items():
+        message = f"07:summaries-figure: {name}"
+        np.testing.assert_allclose(heard["series"][name], line, err_msg=message)
     assert list(heard["x"]) == [3, 4, 5, 6, 7], "07:summaries-figure: the places"
     told = [row["mean loss"] for row in story.tables[2]]
     parts = (losses[:3], losses[1:4], losses[4:7])
     assert told == [f"{np.mean(part):.3f}" for part in parts], "07:jump-table: rows"
+
+
+def test_jump_at_the_stop_is_judged_against_the_usual_ones(run):
+    up = np.array([1.0] * 6 + [2.0] * 3 + [1.0] * 6)  # at 6 a factor of 2, at 9 one of 1/2
+    names = {"batch_losses": up, "window": 3, "steps": 6, "guess_jump": ...}
+    space = run("jumps", "look-jump", "jump-figure", **names)
+    assert list(space["places"]) == list(range(3, 13)), "07:jumps: other steps"
+    expected = [1, 4 / 3, 5 / 3, 5 / 4, 4 / 5, 1 / 2, 3 / 5, 3 / 4, 1]
+    np.testing.assert_allclose(space["usual"], expected, err_msg="07:jumps: factors")
+    assert space["as_large"] == pytest.approx(1 / 9), "07:look-jump: 1/2 is as large as 2"
+    shown = space["plots"].heard["dots"][0]["values"]
+    assert shown["at the stop"] == [2.0] and len(shown["at other steps"]) == 9, "07:jump-figure"
+    answers = []
+    for factor, others in ((2.0, [1.0]), (2.0, [3.0] + [1.0] * 19), (2.0, [3.0, 1.0])):
+        given = {"jump": lambda _, factor=factor: factor, "usual": np.array(others)}
+        heard = run("look-jump", guess_jump=..., **given)["lesson"].heard["compare"]
+        answers.append(heard[0]["truth"])
+    assert answers == ["a", "b", "c"], "07:look-jump: the answer"
 
 
 # --- Into Keras ----------------------------------------------------------------------------------
@@ -713,7 +737,7 @@ def carried(run, story):
         "guess_wrong_order": ...,
     }
     first = run("keras-network", "layout", "carry", "prove", "prove-limit", **names)
-    cells = ("wrong-transplants", "look-wrong", "wrong-table", "right-again")
+    cells = ("wrong-transplants", "look-wrong", "wrong-table", "right-again", "keras-file")
     return SimpleNamespace(first=first, last=run(*cells, **first), story=story)
 
 
@@ -746,6 +770,15 @@ def test_keras_gives_the_logits_of_the_graph(carried):
     )
     assert lines[-3] == f"the largest logit itself: {abs(after).max():.0f}", "07:prove"
     assert lines[-2] == "same answer: 1.0000 of the test digits", "07:prove: same answers"
+
+
+def test_keras_file_gives_the_network_back(carried):
+    *_, names, same = carried.last["printed"].splitlines()
+    assert names == "['config.json', 'metadata.json', 'model.weights.h5']", "07:keras-file: inside"
+    assert same == "same logits: True", "07:keras-file: other logits"
+    kernel, bias = carried.last["again"].layers[0].get_weights()
+    right, offset = carried.first["old"][0]
+    assert np.array_equal(kernel, right) and np.array_equal(bias, offset), "07:keras-file: weights"
 
 
 def test_proof_fails_where_a_kernel_is_mirrored_or_one_logit_differs(run, carried):

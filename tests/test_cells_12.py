@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 DIGITS = digits()
 SETTINGS = {"seed": 1, "batch_size": 20, "steps": 9, "learning_rate": 0.1, "backup_every": 3}
 SETTINGS |= {"lost_at": 5, "batches": [4, 8], "rounds": 2, "waiting": 9, "limit": 77}
-GUESSES = ("halves", "bytes", "gain", "lost", "resumed")
+GUESSES = ("halves", "bytes", "gain", "lost", "resumed", "rate")
 
 
 @pytest.fixture
@@ -340,7 +340,8 @@ def test_two_workers_take_the_two_halves_of_each_batch_and_divide_by_the_whole(p
             first = 20 * number + 10 * me
             np.testing.assert_array_equal(images, x[first : first + 10])
             np.testing.assert_array_equal(labels, y[first : first + 10])
-        assert Path("backup").exists() == (me == 0), "worker 0 alone writes the backup"
+        assert Path("backup").exists() == (me == 0), "worker 0 alone keeps its backup"
+        assert not Path("throw_away_1").exists(), "what the other has saved is not thrown away"
         shutil.rmtree("backup", ignore_errors=True)
         work("worker", me=me, team=Team(2), steps=1)
         moved.append([a - b for a, b in zip(weights_of(me), planned["first_weights"], strict=True)])
@@ -353,8 +354,12 @@ def test_two_workers_take_the_two_halves_of_each_batch_and_divide_by_the_whole(p
 def test_worker_1_is_lost_before_its_step_and_worker_0_is_not(work):
     lines, left = work("worker", me=1, lost_at=5, team=Team(2))
     assert left == 1 and lines[-1].startswith("step 4 ") and not Path("last_weights_1.npz").exists()
+    assert Path("throw_away_1/checkpoint").exists(), "worker 1 does not save with the others"
+    assert not Path("backup").exists(), "worker 1 saves into the folder of worker 0"
     lines, left = work("worker", me=0, lost_at=5, team=Team(2))
     assert left is None and lines[-1].startswith("step 8 ")
+    lines, _ = work("worker", me=1, team=Team(2), steps=12)
+    assert lines[1].startswith("step 9 "), "worker 1 does not start from the backup of worker 0"
 
 
 @about("12", "measure", "other networks or batches, or alone and together are not told apart")
@@ -491,10 +496,12 @@ def test_ring_adds_up_in_n_minus_1_turns_and_hands_round_in_as_many(names, n):
 @about("12", "ring-figure, bytes, ex-3", "bytes of another number of turns or pieces")
 def test_bytes_of_the_ring_are_counted_turn_by_turn(names):
     network = SimpleNamespace(count_params=lambda: 101_770)
-    found = run(names, "ring", "ring-figure", "bytes", network=network)
-    _, (states,), _ = names["kept"].drawn[0]
-    assert list(states) == ["start", *(f"after turn {turn}" for turn in (1, 2, 3, 4))]
-    assert (states["after turn 4"] == [111, 222, 333]).all()
+    found = run(names, "ring", "bytes", network=network)
+    shown = []
+    run(found, "ring-figure", drawings=SimpleNamespace(ring=shown.append))
+    ((start, *_, end),) = shown
+    assert start.tolist() == [[1, 2, 3], [10, 20, 30], [100, 200, 300]] and len(shown[0]) == 5
+    assert (end == [111, 222, 333]).all()
     ring_bytes = run_cells("12", "ex-3-solution", nb12=SimpleNamespace(ring_bytes=id))["ring_bytes"]
     for n in (2, 3, 16):
         piece, turns = 4 * 101_770 / n, 2 * (n - 1)
@@ -535,6 +542,7 @@ def test_model_of_cost_is_found_again_and_predicts_the_gain(costed):
         gain = [(a + c * B) / (a + c * B / 2 + e) for B in (16, 64, 256)]
         np.testing.assert_allclose(costed["gains"][kind]["model"], gain)
         np.testing.assert_allclose(costed["gains"][kind]["measured"], gain)
+        assert costed["gains"][kind]["one worker"] == [1, 1, 1], "no line at 1"
     assert costed["kept"].compared == ["convolution"]
     nothing = SimpleNamespace(break_even=id)
     found = run(costed, "ex-4-solution", "ex-4-look", nb12=nothing)
@@ -574,6 +582,38 @@ def test_gain_of_many_workers_follows_the_model_with_a_cable_of_one_gigabit(cost
             sent = 2 * (n - 1) / n * 4 * PARAMETERS[kind]
             seconds = a + c * 256 / n + sent / 125e6 + 2 * (n - 1) * 1e-4
             assert curves[kind][n - 1] == pytest.approx((a + c * 256) / seconds), (kind, n)
+
+
+@about("12", "fit-mirrored", "fit in the scope is another training than on one device")
+def test_fit_in_the_scope_ends_at_the_weights_of_one_device(built):
+    strategy = tf.distribute.get_strategy()
+    ended = run(built, "reference", "fit-mirrored", "fit-mirrored-look", strategy=strategy)
+    assert ended["printed"].endswith("to 1e-4: True")
+    x, y = built["train_x"].astype(float), built["train_y"]
+    weights, _ = train_by_hand(built["first_weights"], x, y, 9)
+    assert_close(ended["fitted"].get_weights(), weights, "fit", atol=1e-4)
+
+
+@about("12", "scaled", "a team has another batch, rate or number of images than is said")
+def test_teams_are_played_by_one_device_with_their_batch_and_rate(built, monkeypatch):
+    fits, rates = [], []
+    true_fit, true_sgd = keras.Sequential.fit, keras.optimizers.SGD
+
+    def fit(self, x, y, **how):
+        fits.append((len(x), how["batch_size"], how["epochs"]))
+        return true_fit(self, x, y, **how)
+
+    monkeypatch.setattr(keras.Sequential, "fit", fit)
+    monkeypatch.setattr(keras.optimizers, "SGD", lambda rate: rates.append(rate) or true_sgd(rate))
+    found = run(built, "scaled", "look-rate", "scaled-figure")
+    asked = [(1, 1), (4, 1), (4, 2), (4, 4), (16, 1), (16, 16)]
+    assert fits == [(180, 20 * team, 2) for team, _ in asked for _ in range(3)]
+    assert rates == pytest.approx([0.1 * factor for _, factor in asked for _ in range(3)])
+    assert list(found["scores"]) == asked and all(len(v) == 3 for v in found["scores"].values())
+    assert len(set(map(tuple, found["scores"].values()))) > 1
+    scores = {(1, 1): [0.8], (4, 1): [0.6], (4, 2): [0.9], (4, 4): [0.75]}
+    run(built, "look-rate", scores=scores)
+    assert built["kept"].compared[-1] == pytest.approx(0.4), "not the nearest mean"
 
 
 @about("12", "test, results", "other weights or images, or a number under another name")

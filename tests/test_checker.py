@@ -161,6 +161,8 @@ def solutions():
         names = {module: SimpleNamespace(**kept), "np": np, "json": json, "digits": None}
         names["parts"] = SimpleNamespace(validation=None)
         names["tf"] = pytest.importorskip("tensorflow") if module == "nb02" else None
+        names["keras"] = keras = pytest.importorskip("keras") if module == "nb07" else None
+        names["layers"] = keras and keras.layers
         for number in exercise_numbers(module[2:]):
             run_cells(module[2:], f"ex-{number}-solution", **names)
     return [pair for pair in found if callable(pair[1]) and pair[0] not in GIVEN]
@@ -174,7 +176,7 @@ def destroying(answer):
         for thing in given:
             if isinstance(thing, np.ndarray):
                 thing[...] = 0
-            elif isinstance(thing, list):
+            elif isinstance(thing, list | dict):
                 thing.clear()
         return result
 

@@ -51,6 +51,11 @@ FILLED = {
     "weights": [np.array([[2, -1], [-2, 1], [3, 12]]), np.array([[2, -4], [1, 13]])],
     "gradients": [np.array([[-3, 0], [-1.5, 0], [0, 14]]), np.array([[-0.75, 0.75], [0, 15]])],
 }
+RING = [  # two workers: 1 and 10 add up in turn 1, the sums 11 and 22 go round in turn 2
+    np.array([[1, 2], [10, 20]]),
+    np.array([[1, 22], [11, 20]]),
+    np.array([[11, 22], [11, 22]]),
+]
 EVERY = {
     "network": lambda: drawings.network([784, 128, 10], ["ReLU", "softmax"], source="MNIST"),
     "convolutions": lambda: drawings.network(CNN, source="MNIST"),
@@ -72,6 +77,7 @@ EVERY = {
     "descent": lambda: drawings.descent(
         valley, {"rate 0.25": [0, 1.5, 2.25], "rate 1": [0, 6, 0]}, "MNIST"
     ),
+    "ring": lambda: drawings.ring(RING, source="MNIST"),
 }
 
 
@@ -301,6 +307,28 @@ def test_marks_stand_on_the_curve_with_both_numbers():
     assert figure.description == told
 
 
+def test_ring_frames_what_arrived_and_an_arrow_leads_to_it_from_the_sender():
+    figure = EVERY["ring"]()
+    cells = [p for p in figure.axes[0].patches if isinstance(p, Rectangle)]
+    framed = [p for p in cells if to_rgba(p.get_edgecolor()) == to_rgba(BLUE)]
+    grey = [p for p in cells if p.get_facecolor()[:3] == to_rgba("0.87")[:3]]
+    assert (len(cells), len(framed), len(grey)) == (3 * 4 + 4, 4, 0 + 2 + 4)
+    arrows = [a for a in figure.axes[0].texts if isinstance(a, Annotation)]
+    assert len(arrows) == len(framed)
+    for arrow, frame in zip(arrows, framed, strict=True):
+        side, (x, y) = frame.get_width(), frame.get_xy()
+        assert x < arrow.xy[0] < x + side and y < arrow.xy[1] < y + side, "ends elsewhere"
+        assert x < arrow.get_position()[0] < x + side, "leads into another column"
+        assert abs(arrow.get_position()[1] - y - side / 2) > side / 2, "starts where it ends"
+    assert figure.description == (
+        "MNIST: A ring of 2 workers, a row for each. Start: 1 2 / 10 20. "
+        "Turn 1: worker 1 sends 20 to worker 0, which then has 22; "
+        "worker 0 sends 1 to worker 1, which then has 11. "
+        "Turn 2: worker 1 sends 11 to worker 0, which then has 11; "
+        "worker 0 sends 22 to worker 1, which then has 22."
+    )
+
+
 # --- Input ---------------------------------------------------------------------------------------
 
 
@@ -311,6 +339,8 @@ def test_marks_stand_on_the_curve_with_both_numbers():
         (lambda: drawings.network([]), "at least one layer"),
         (lambda: drawings.neuron([1, 2], [1], 0, relu), "2 inputs, but 1 weights"),
         (lambda: drawings.computation([]), "at least one edge"),
+        (lambda: drawings.ring([np.eye(2)]), "two states or more"),
+        (lambda: drawings.ring([np.eye(2), np.eye(3)]), "two states or more"),
         (
             lambda: drawings.filled_network(**FILLED | {"weights": [np.ones((2, 3))] * 2}),
             r"layer 1 must be \(3, 2\), not \(2, 3\)",

@@ -52,6 +52,9 @@ def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
     if (notebook, number) in TRAINS:
         keras = pytest.importorskip("keras")
         names |= {"keras": keras, "layers": keras.layers, "digits": digits(train=2000)}
+    if (notebook, number) == ("07", "5"):
+        keras = pytest.importorskip("keras")
+        names |= {"keras": keras, "layers": keras.layers}
     if (notebook, number) == ("02", "3"):
         names["tf"] = pytest.importorskip("tensorflow")
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."
@@ -378,6 +381,65 @@ def clipped(logits, labels):
     return per_image(np.clip(powers / powers.sum(axis=1, keepdims=True), 1e-10, 1), labels)
 
 
+def rebuilt(values, maps="relu", units="relu", end=None, side=None, biases=True, carry=True):
+    """Build a model from a checkpoint as exercise 5 of notebook 07 asks, or with one mistake."""
+    keras = pytest.importorskip("keras")
+    layers, stack = keras.layers, [keras.Input((28, 28, 1))]
+    for scope in ("convolution1", "convolution2"):
+        window, _, _, filters = values[f"{scope}/weights"].shape
+        stack += [layers.Conv2D(filters, side or window, padding="same")]
+        stack += [layers.MaxPool2D(), layers.Activation(maps)]
+    count = len(values["FC1/biases"])
+    stack += [layers.Flatten(), layers.Dense(count, units), layers.Dense(10, end)]
+    model = keras.Sequential(stack)
+    scopes, kinds = ("convolution1", "convolution2", "FC1", "FC2"), ("weights", "biases")
+    own = [values[f"{scope}/{kind}"] for scope in scopes for kind in kinds]
+    if carry:
+        model.set_weights([value * (value.ndim > 1 or biases) for value in own])
+    return model
+
+
+def through_one(gradients, send):
+    """All to worker 0, and the sum back to all: right, and slow."""
+    total = gradients[0] + sum(send(i, 0, gradients[i]) for i in range(1, len(gradients)))
+    return [total] + [send(0, i, total) for i in range(1, len(gradients))]
+
+
+def whole_round(gradients, send):
+    """Everybody to everybody: right, and as much as n - 1 gradients each."""
+    everyone = range(len(gradients))
+    return [sum(send(i, me, gradients[i]) for i in everyone) for me in everyone]
+
+
+def quiet_worker(gradients, send):
+    """The last worker's part is read without being sent."""
+    last = len(gradients) - 1
+    for me in range(last):
+        send(me, last, gradients[me][:1])
+    return [sum(gradients)] * len(gradients)
+
+
+def ring_of(gradients, send, turns=2, replace=True, cut=np.array_split, in_place=False):
+    """Exercise 5 of notebook 12, or with one mistake."""
+    n = len(gradients)
+    pieces = [cut(gradient, n) for gradient in gradients]
+    for turn in range(turns * (n - 1)):
+        for me in range(n):
+            piece, following = (me - turn) % n, (me + 1) % n
+            arrived = send(me, following, pieces[me][piece])
+            kept = pieces[following][piece] if turn < n - 1 or not replace else 0
+            if in_place:
+                pieces[following][piece][:] = arrived + kept
+            else:
+                pieces[following][piece] = arrived + kept
+    return [np.concatenate(own) for own in pieces]
+
+
+def one_layer(shape):
+    keras = pytest.importorskip("keras")
+    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(10)])
+
+
 def log_sum(logits, labels, shift=None):
     shift = logits.max(axis=1, keepdims=True) if shift is None else shift
     sums = np.log(np.exp(logits - shift).sum(axis=1, keepdims=True)) + shift
@@ -651,10 +713,10 @@ MISTAKES = [
     (nb06.dropout, lambda v, k, r: v * ~k / (1 - r), "kept what should be dropped"),
     (nb06.dropout, lambda v, k, r: v / (1 - r), "dropped nothing"),
     (nb06.dropout, lambda v, k, r: np.append([4.0], np.ones(7)), "expected"),
-    (nb07.dropout_rate, 0.8, "the part that stays"),
+    (nb07.dropout_rate, 0.8, "the fraction that stays"),
     (nb07.dropout_rate, 1 / 0.8, "enlarged"),
     (nb07.dropout_rate, 20, "percentage"),
-    (nb07.dropout_rate, 0.1, "Which part is dropped"),
+    (nb07.dropout_rate, 0.1, "Which fraction is dropped"),
     (nb07.learned_values, lambda v: sum(sizes(v)), "all that the file holds"),
     (nb07.learned_values, lambda v: sum(sizes(v, "/")), "no part of the network"),
     (nb07.learned_values, lambda v: sum(sizes(v, "", "Adam")), "no weights"),
@@ -682,6 +744,18 @@ MISTAKES = [
     (nb07.cross_entropy, lambda z, y: log_sum(z, 0 * y).mean(), "subtract the logit"),
     (nb07.cross_entropy, lambda z, y: -(z * y).sum(1).mean(), "logarithm of the sum"),
     (nb07.cross_entropy, lambda z, y: 1.0, "expected"),
+    (nb07.rebuild, lambda v: list(v.values()), "return a Keras model, not a list"),
+    (nb07.rebuild, lambda v: rebuilt(v, carry=False), "the checkpoint's weights are not in them"),
+    (nb07.rebuild, lambda v: rebuilt(v, biases=False), "the biases are not"),
+    (nb07.rebuild, lambda v: rebuilt(v, end="softmax"), "no softmax at the end"),
+    (nb07.rebuild, lambda v: rebuilt(v, maps="linear"), "after the convolutions, ReLU"),
+    (nb07.rebuild, lambda v: rebuilt(v, units="linear"), "after FC1, ReLU"),
+    (nb07.rebuild, lambda v: rebuilt(v, "linear", "linear"), "missing everywhere"),
+    (nb07.rebuild, lambda v: rebuilt(v, units="sigmoid"), "a logit is off"),
+    (nb07.rebuild, lambda v: rebuilt(v, side=3), "your answer raised ValueError"),
+    (nb07.rebuild, lambda v: rebuilt(v, side=5, carry=False), "none of (3, 3, 1, 4)"),
+    (nb07.rebuild, lambda v: one_layer((28, 28, 1)), "other shapes than the checkpoint's"),
+    (nb07.rebuild, lambda v: one_layer((784,)), "images of shape (28, 28, 1)"),
     (nb08.bin_share, 0.04, "gap of the bin"),
     (nb08.bin_share, 0.25 * (0.90 - 0.94), "no sign"),
     (nb08.bin_share, 50 * 0.04, "Multiply by their share"),
@@ -800,6 +874,20 @@ MISTAKES = [
     (nb12.ring_bytes, lambda p, n: 8 * p * (n - 1), "divide by n"),
     (nb12.ring_bytes, lambda p, n: 7, "6,000, not 7"),
     (nb12.ring_bytes, lambda p, n: 6000, "alone sends nothing"),
+    (nb12.exchange, lambda g, send: [sum(g)] * len(g), "nobody sent anything"),
+    (nb12.exchange, lambda g, send: sum(g), "a list of them"),
+    (nb12.exchange, lambda g, send: g, "still holds its own"),
+    (nb12.exchange, lambda g, send: [sum(g) / len(g)] * len(g), "this is the mean"),
+    (nb12.exchange, lambda g, send: through_one(g, send), "worker 0 sends 12 numbers"),
+    (nb12.exchange, lambda g, send: whole_round(g, send), "in a ring it would be 8"),
+    (nb12.exchange, lambda g, send: ring_of(g, send, turns=1), "Hand the finished pieces"),
+    (nb12.exchange, lambda g, send: ring_of(g, send, replace=False), "it is not added"),
+    (nb12.exchange, lambda g, send: [0 * sum(g)] * len(g), "0 of 18 numbers are the sum"),
+    (nb12.exchange, lambda g, send: ring_of(g, send, cut=np.split), "equal division"),
+    (nb12.exchange, lambda g, send: [sum(g)[:2]] * len(g), "as many numbers as a gradient"),
+    (nb12.exchange, lambda g, send: send(0, 3, g[0]), "there is no worker 3"),
+    (nb12.exchange, lambda g, send: quiet_worker(g, send), "worker 2 sends nothing"),
+    (nb12.exchange, lambda g, send: ring_of(g, send, in_place=True), "you changed the gradients"),
     (nb12.break_even, lambda c, e, n: e / c, "still computes its own part"),
     (nb12.break_even, lambda c, e, n: e * n / c, "n - 1 of n parts"),
     (nb12.break_even, lambda c, e, n: e * (n - 1) / (c * n), "upside down"),

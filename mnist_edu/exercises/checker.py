@@ -181,6 +181,8 @@ def _is_open(value: object) -> bool:
 
 
 def _differ(one: object, other: object) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() != other.keys() or any(_differ(one[name], other[name]) for name in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) != len(other) or any(map(_differ, one, other))
     return not np.array_equal(one, other)

@@ -84,6 +84,63 @@ def break_even(function: Callable[[float, float, int], float]) -> None:
         (5, "the saved part is (n - 1) / n of the batch."),
         (3 / 80, "upside down: exchange stands above, seconds_per_image below."),
     ]
-    wanted = "0.001 s an image, 0.02 s an exchange, 4 workers: 26.7 images; yours: {}."
+    wanted = "0.001 s per image, 0.02 s per exchange, 4 workers: 26.7 images; yours: {}."
     expect(function(0.001, 0.02, 4), 80 / 3, mistakes, wanted)
     expect(function(0.001, 0.02, 2), 40, [], "with 2 workers it should be 40; yours: {}.")
+
+
+@exercise
+def exchange(function: Callable[[list[np.ndarray], Callable], list[np.ndarray]]) -> None:
+    """Check an all-reduce: the sum at every worker, and no worker sends more than in a ring."""
+    for n, length in ((3, 6), (4, 10)):
+        gradients = [np.arange(length) + 100.0 * worker + 1 for worker in range(n)]
+        sent = np.zeros(n, int)
+        result = function(gradients, _sender(sent))
+        held = expect(
+            result,
+            np.tile(sum(gradients), (n, 1)),
+            [
+                (sum(gradients), "this is one sum. Every worker should hold one: a list of them."),
+                (np.tile(sum(gradients) / n, (n, 1)), "this is the mean. The sum is asked for."),
+                (np.array(gradients), "every worker still holds its own gradient."),
+            ],
+            lambda found, gradients=gradients: _what_is_missing(found, gradients),
+            "each of the workers should hold as many numbers as a gradient has: {shape}.",
+        )
+        _judge_traffic(sent, held.shape)
+    if function.changed:
+        raise Mistake("you changed the gradients that were given to you. Make new arrays.")
+
+
+def _sender(sent: np.ndarray) -> Callable[[int, int, np.ndarray], np.ndarray]:
+    """Return a function that carries a piece to another worker, and counts its numbers."""
+
+    def send(sender: int, receiver: int, piece: np.ndarray) -> np.ndarray:
+        if not {sender, receiver} <= set(range(len(sent))):
+            raise ValueError(f"there is no worker {max(sender, receiver)}: they count from 0")
+        if sender != receiver:
+            sent[sender] += np.size(piece)
+        return np.array(piece)
+
+    return send
+
+
+def _what_is_missing(found: np.ndarray, gradients: list[np.ndarray]) -> str:
+    right = sum(gradients) == found
+    if (found > sum(gradients)).any():
+        return "some numbers are too large: a finished piece replaces the old one, it is not added."
+    if right.any() and (right.sum(axis=1) <= -(-found.shape[1] // len(found))).all():
+        return "each worker has one piece of the sum. Hand the finished pieces round as well."
+    return f"{right.sum()} of {right.size} numbers are the sum."
+
+
+def _judge_traffic(sent: np.ndarray, shape: tuple[int, ...]) -> None:
+    n, length = shape
+    most = 2 * (n - 1) * -(-length // n)
+    if not sent.any():
+        raise Mistake("the sums are right, but nobody sent anything. Use send.")
+    if sent.max() > most:
+        told = f"worker {sent.argmax()} sends {sent.max()} numbers, in a ring it would be {most}"
+        raise Mistake(f"the sums are right, but {told}. Cut the gradients into pieces.")
+    if (sent == 0).any():
+        raise Mistake(f"worker {sent.argmin()} sends nothing: the others cannot know its part.")
