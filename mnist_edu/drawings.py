@@ -1,4 +1,4 @@
-"""Drawings of ideas: a network, one unit, a graph of numbers, activations, steps downhill.
+"""Drawings of ideas: networks, one unit, one filter, dropout, a graph of numbers, steps downhill.
 
 Every function returns a :class:`mnist_edu.plots.Picture` whose ``description`` is written from what
 was given. Boxes and arrows are laid out in inches, so that each arrow ends at its box.
@@ -312,6 +312,109 @@ def _filled_sentence(rows, blames, weights, gradients) -> str:
 
 def _listed(values: np.ndarray) -> str:
     return " ".join(map(_short, np.ravel(values)))
+
+
+# --- One filter of a convolution, and dropout ----------------------------------------------------
+
+
+def one_filter(
+    maps: int, side: int, filters: int, window: tuple[int, int] = (5, 5), source: str = ""
+) -> Picture:
+    """Draw how one filter of a convolution makes one number from a place in many maps.
+
+    Parameters
+    ----------
+    maps, side : how many maps come in, two at least, and how many numbers high and wide each is
+    filters : how many filters the layer has; each of them makes a map of the same size
+    window : height and width of what a filter sees of each map
+    """
+    if maps < 2:
+        raise ValueError(f"there is nothing to add up over {maps} map")
+    rows = [*range(1, min(maps, 4)), maps]
+    picture = Picture(height=0.85 * len(rows) + 0.3)
+    axes, middle = _sheet(picture), 0.425 * len(rows) + 0.25
+    scale, size = 0.56 / side, f"{window[0]} × {window[1]} weights"
+    for i, number in enumerate(rows):
+        y = middle + 0.85 * ((len(rows) - 1) / 2 - i)
+        axes.add_patch(Rectangle((0.75, y - 0.28), 0.56, 0.56, **SHEET))
+        high, wide = (scale * n for n in window)
+        axes.add_patch(Rectangle((0.98, y - 0.02), wide, high, **WINDOW))
+        axes.text(0.68, y, f"map {number}", ha="right", va="center", size=9)
+        axes.text(1.55, y, "×", ha="center", va="center", size=12)
+        half = _box(axes, 2.4, y, size)
+        _arrow(axes, (2.4 + half, y), (3.72, middle + 0.04 * (len(rows) / 2 - i - 0.5)))
+    if maps > len(rows):
+        for k in (-1, 0, 1):
+            y = middle - 0.85 * (len(rows) / 2 - 1) + 0.06 * k
+            axes.add_patch(Circle((1.03, y), 0.013, color="0.2"))
+    half = _box(axes, 4.2, middle, "sum + bias")
+    _draw_result(axes, (4.2 + half, middle), filters, side, scale)
+    each = window[0] * window[1]
+    sentence = (
+        f"One filter over {maps} maps of {side} x {side}: a window of {size} on each map, the same "
+        f"place in all. {maps} x {each} = {maps * each:,} products and a bias make one number of "
+        f"one map. {filters} such filters make {filters} maps."
+    ).replace("×", "x")
+    return _finish(picture, source, sentence)
+
+
+def _draw_result(axes, start: Sequence[float], filters: int, side: int, scale: float) -> None:
+    """Draw the number that comes out, in the first of the maps that a convolution makes."""
+    x, middle = start
+    for k in (3, 2, 1, 0):
+        left, low = 5.35 + 0.05 * k, middle - 0.28 + 0.05 * k
+        axes.add_patch(Rectangle((left, low), 0.56, 0.56, **SHEET))
+    pixel = max(scale, 0.05)
+    place = (5.35 + 0.23 + 2 * scale, middle - 0.02 + 2 * scale)
+    axes.add_patch(Rectangle(place, pixel, pixel, facecolor=BLUE, edgecolor=BLUE, zorder=4))
+    _arrow(axes, start, (place[0], place[1] + pixel / 2))
+    axes.text(5.7, middle - 0.42, f"{filters} maps,", ha="center", va="top", size=9)
+    axes.text(5.7, middle - 0.58, "one per filter", ha="center", va="top", size=9)
+
+
+def dropout(kept: Mapping[str, Sequence[bool]], rate: float = 0.5, source: str = "") -> Picture:
+    """Draw a small network several times, with the hidden units that dropout keeps each time.
+
+    Parameters
+    ----------
+    kept : from a name, such as "step 1", to whether each hidden unit stays
+    rate : the fraction that is dropped on average: units that stay count 1 / (1 - rate) times
+    """
+    picture = Picture(height=2.5)
+    axes, told = _sheet(picture), []
+    step = WIDTH / len(kept)
+    for i, (name, stays) in enumerate(kept.items()):
+        x, all_stay = step * (i + 0.5), all(stays)
+        _draw_dropped(axes, x, 0.33 * step, stays)
+        times = "1" if all_stay else f"{1 / (1 - rate):.3g}"
+        axes.text(x, 2.3, name, ha="center", va="center", size=9)
+        axes.text(x, 0.15, f"hidden units × {times}", ha="center", va="center", size=8.5)
+        gone = [str(k) for k, stay in enumerate(stays, 1) if not stay]
+        lost = f"without hidden units {', '.join(gone)}" if gone else "with all hidden units"
+        told.append(f"{name}: {lost}, outputs times {times}")
+    return _finish(picture, source, f"Dropout in a small network. {'; '.join(told)}.")
+
+
+def _draw_dropped(axes, x: float, away: float, stays: Sequence[bool]) -> None:
+    """Draw inputs, hidden units and outputs; a unit that is dropped has no lines, and a cross."""
+    middle, count = 1.25, len(stays)
+    hidden = [(x, middle + 0.32 * ((count - 1) / 2 - k)) for k in range(count)]
+    ends = [
+        [(x + side, middle + 0.4 * (k - (n - 1) / 2)) for k in range(n)]
+        for side, n in ((-away, 4), (away, 3))
+    ]
+    for place, stay in zip(hidden, stays, strict=True):
+        for end in itertools.chain(*ends) if stay else ():
+            axes.plot(*zip(place, end, strict=True), **FAINT | {"color": "0.45"})
+        line = {} if stay else {"edgecolor": ORANGE, "linestyle": "--"}
+        axes.add_patch(Circle(place, 0.11, **SHEET | line))
+        for lean in () if stay else (-1, 1):
+            cross = [np.add(place, (sign * 0.07, sign * lean * 0.07)) for sign in (-1, 1)]
+            axes.plot(*zip(*cross, strict=True), color=ORANGE, linewidth=1.4, zorder=3)
+    for place in ends[0]:
+        axes.add_patch(Rectangle(np.subtract(place, 0.08), 0.16, 0.16, **SHEET))
+    for place in ends[1]:
+        axes.add_patch(Circle(place, 0.09, **SHEET))
 
 
 # --- A graph of numbers --------------------------------------------------------------------------

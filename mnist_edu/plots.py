@@ -143,6 +143,42 @@ def errors(
     return picture
 
 
+def error_changes(
+    images: np.ndarray,
+    labels: Sequence,
+    before: Sequence,
+    after: Sequence,
+    columns: int = 8,
+    source: str = "",
+) -> Picture:
+    """Show which errors are fixed, which stayed and which are new: a row each, the first of them.
+
+    ``before`` and ``after`` (n,) are what was predicted. Below a digit stand the truth and the
+    wrong answer: for those that are fixed the one before, for all others the one after.
+    """
+    labels, before, after = np.asarray(labels), np.asarray(before), np.asarray(after)
+    for predicted in (before, after):
+        _same_length("labels", labels, "predictions", predicted)
+    was, still = before != labels, after != labels
+    rows = {"fixed": (was & ~still, before), "stayed": (was & still, after)}
+    rows |= {"new": (still & ~was, after)}
+    picture, cells = _grid(3 * columns, columns, caption=True)
+    told = []
+    for k, (name, (chosen, answers)) in enumerate(rows.items()):
+        found, line = np.flatnonzero(chosen), cells[k * columns : (k + 1) * columns]
+        for i, axes in zip(found, line, strict=False):
+            _draw_digit(axes, np.asarray(images)[i])
+            axes.set_xlabel(f"{labels[i]}{ARROW}{answers[i]}", fontsize=9, labelpad=2)
+        for axes in line[len(found) :]:
+            axes.spines[:].set_visible(False)
+        label = f"{name}:\n{len(found)}"
+        line[0].set_ylabel(label, fontsize=9, rotation=0, ha="right", va="center")
+        pairs = ", ".join(f"{labels[i]}{ARROW}{answers[i]}" for i in found[:columns])
+        told.append(f"{len(found)} {name}" + f" ({pairs})" * bool(pairs))
+    sentence = f"Errors: {np.sum(was)} before, {np.sum(still)} after; {'; '.join(told)}."
+    return _finish(picture, source, sentence)
+
+
 def probabilities(
     values: np.ndarray,
     label: int | None = None,

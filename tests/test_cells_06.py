@@ -10,7 +10,7 @@ import pytest
 from cells import cells_of, code_with, run_cells
 from fake_training import Reader, cross_entropy, few_digits, listening, seedless, settings
 
-from mnist_edu import data, lesson, plots
+from mnist_edu import data, drawings, lesson, plots
 
 pytestmark = pytest.mark.slow
 
@@ -19,8 +19,7 @@ SPLITS = {"train": FEW.train, "validation": FEW.validation, "test": FEW.test}
 X = {name: part.images[..., np.newaxis] / np.float32(255) for name, part in SPLITS.items()}
 Y = {name: part.labels for name, part in SPLITS.items()}
 READS_TEST = {
-    *("prepare", "test", "confusion", "dropout-on", "doubtful", "save", "ruler", "results"),
-    *("wrong-axis", "wrong-logits"),
+    *("prepare", "test", "confusion", "ruler", "results"),
 }
 
 
@@ -55,7 +54,7 @@ def same(name, value):
 def test_parameters_are_those_that_the_text_and_the_bands_speak_of(begun):
     expected = {"source": "auto", "seed": 1, "train_images": 55_000, "batch_size": 64, "seeds": 3}
     expected |= {"few_images": 500, "few_epochs": 15, "more_images": 5000, "more_epochs": 2}
-    expected |= {"ruler_images": 10_000}
+    expected |= {"ruler_images": 10_000, "wanted": 0.985}
     found = {name: begun[name] for name in expected}
     assert found == expected, "06:parameters: a default differs from what the text speaks of"
 
@@ -112,7 +111,8 @@ def test_small_network_has_the_layers_of_its_text(run):
 
 
 def test_network_of_the_series_has_the_layers_of_its_table(run):
-    space = run("block", "network", "layer-table", "look-parameters", guess_layer=...)
+    cells = ("block", "network", "layer-table", "look-parameters", "look-work")
+    space = run(*cells, guess_layer=...)
     keras = space["keras"]
     assert_layers("06:look-parameters", space["model"], expected_layers(keras, (32, 64), 1024, 0.5))
     how = {"kernel_initializer": keras.initializers.Constant(0.2), "bias_initializer": "ones"}
@@ -126,12 +126,20 @@ def test_network_of_the_series_has_the_layers_of_its_table(run):
         ("Dense", (10,), "10,250"),
     ], "06:layer-table: rows"
     assert "3,274,634 in all" in space["printed"], "06:look-parameters: the sum of all weights"
-    assert space["lesson"].heard["compare"][0]["truth"] == "c", "06:look-parameters: the answer"
+    work = {"a": 28 * 28 * 25 * 32, "b": 14 * 14 * 25 * 32 * 64, "c": 3136 * 1024}
+    assert space["work"] == work, "06:look-work: the multiplications"
+    assert space["lesson"].heard["compare"][0]["truth"] == "b", "06:look-work: the answer"
+    drawn = drawings.network(space["model"]).description
+    assert run("network-figure", **space)["nb06"].LAYERS, "06:network-figure"
+    assert drawings.network(space["nb06"].LAYERS).description == drawn, (
+        "06:network-figure: another network than the one that is built"
+    )
 
 
 def test_small_network_is_counted_right(run):
-    space = run("block", "look-small", "layer-table", "small-layers", guess_first_layer=...)
-    assert space["lesson"].heard["compare"][0]["truth"] == 416, "06:look-small: not 16 x (25 + 1)"
+    space = run("block", "look-small", "layer-table", "small-layers", guess_count=...)
+    truth = space["lesson"].heard["compare"][0]["truth"]
+    assert truth == 36 * (16 * 25 + 1), "06:look-small: not the second convolution"
     rows = space["lesson"].heard["table"][0]["rows"]
     assert [row["weights"] for row in rows] == ["416", "14,436", "225,920", "1,290"], (
         "06:small-layers"
@@ -353,19 +361,19 @@ def test_tensorboard_log_keeps_the_weights_after_each_epoch(run, tmp_path):
         "06:epoch-step: the log for TensorBoard"
     )
     kernels, random = [], np.random.default_rng(0)
-    for epoch in range(3):
+    for epoch in range(4):
         kernel = random.normal(0.01 * epoch, 0.005, (3136, 1024)).astype(np.float32)
         model.layers[7].kernel.assign(kernel)
-        weight_log.on_epoch_end(epoch, {})
+        weight_log.on_train_begin({})
+        if epoch:
+            weight_log.on_epoch_end(epoch - 1, {})
         kernels.append(kernel)
     heard = run("tensorboard-histograms", **space)["plots"].heard["curves"][0]
-    assert list(heard["series"]) == ["epoch 1", "epoch 2", "epoch 3"], (
-        "06:tensorboard-histograms: epochs"
-    )
+    assert list(heard["series"]) == ["start", "epoch 3"], "06:tensorboard-histograms: epochs"
     edges = space["nb06"].HISTOGRAM_EDGES
     centres = (edges[1:] + edges[:-1]) / 2
     np.testing.assert_allclose(heard["x"], centres, err_msg="06:tensorboard-histograms: bins")
-    for counts, kernel in zip(heard["series"].values(), kernels, strict=True):
+    for counts, kernel in zip(heard["series"].values(), kernels[::3], strict=True):
         true = np.histogram(kernel, edges)[0]
         assert counts.sum() == pytest.approx(kernel.size, rel=1e-3), (
             "06:tensorboard-histograms: another layer"
@@ -377,17 +385,69 @@ def test_tensorboard_log_keeps_the_weights_after_each_epoch(run, tmp_path):
         )
 
 
-@pytest.mark.parametrize("cell", ["errors-1", "errors-2", "errors-3"])
-def test_errors_are_those_of_the_network_as_it_stands_on_validation_images(run, cell):
+def test_errors_are_those_of_the_network_as_it_stands_on_validation_images(run):
     reader = Reader((28, 28, 1))
-    heard = run(cell, model=reader)["plots"].heard["errors"][0]
-    assert len(reader.asked) == 1 and same("validation", reader.asked[0]), f"06:{cell}"
+    heard = run("errors-1", model=reader)["plots"].heard["errors"][0]
+    assert len(reader.asked) == 1 and same("validation", reader.asked[0]), "06:errors-1"
     assert heard["images"] is FEW.validation.images and heard["labels"] is Y["validation"], (
-        f"06:{cell}: other digits are shown"
+        "06:errors-1: other digits are shown"
     )
     answers = reader.answers(X["validation"])
-    assert heard["count"] == 9, f"06:{cell}: not nine errors"
-    assert heard["predicted"].tolist() == answers.tolist(), f"06:{cell}: other answers"
+    assert heard["count"] == 9, "06:errors-1: not nine errors"
+    assert heard["predicted"].tolist() == answers.tolist(), "06:errors-1: other answers"
+
+
+def test_changes_of_errors_are_those_from_one_epoch_to_the_next(run):
+    first, second, third = (Reader((28, 28, 1), seed) for seed in (1, 2, 3))
+    answers = [reader.answers(X["validation"]).tolist() for reader in (first, second, third)]
+    space = run("errors-1", model=first)
+    space |= run("look-new", "errors-2", **space | {"model": second}, guess_new=...)
+    space |= run("errors-3", **space | {"model": third})
+    for number, heard in enumerate(space["plots"].heard["error_changes"]):
+        place = f"06:errors-{number + 2}"
+        assert heard["images"] is FEW.validation.images and heard["labels"] is Y["validation"]
+        assert heard["before"].tolist() == answers[number], f"{place}: not the epoch before"
+        assert heard["after"].tolist() == answers[number + 1], f"{place}: not this epoch"
+    for reader in (second, third):
+        assert len(reader.asked) == 1 and same("validation", reader.asked[0]), "06: other images"
+
+
+def test_new_errors_are_counted_for_ten_that_are_fixed(run):
+    right = Y["validation"]
+    wrong = (right + 1) % 10
+    before, after = right.copy(), right.copy()
+    before[:8], after[6:11] = wrong[:8], wrong[6:11]  # 6 fixed, 2 stayed, 3 new
+    model = SimpleNamespace(predict=lambda *_, **__: np.eye(10)[after])
+    heard = run("look-new", reads={1: before}, model=model, guess_new=...)["lesson"].heard
+    assert heard["compare"][0]["truth"] == 5, "06:look-new: not 10 x new / fixed"
+
+
+def test_parts_of_a_filter_add_up_to_what_keras_answers(run):
+    space = run("block", "look-small", guess_count=...)
+    small = space["small"]
+    for weight in small.layers[3].weights:
+        weight.assign(np.random.default_rng(0).normal(size=weight.shape))
+    space = run("parts", "parts-figure", small=small)
+    assert space["printed"] == "as Keras answers: True", "06:parts: they do not add up"
+    shown = space["plots"].heard["grids"][0]["arrays"]
+    maps = np.asarray(space["maps"])[0]
+    strongest = np.abs(space["parts"]).max((0, 1)).argmax()
+    assert list(shown)[1] == f"map {strongest}" and len(shown) == 6, "06:parts-figure"
+    kernel = space["kernel"][:, :, strongest, space["k"]]
+    middle = (maps[4:9, 5:10, strongest] * kernel).sum()
+    assert shown[f"map {strongest}"][6, 7] == pytest.approx(middle, rel=1e-4), "06:parts"
+
+
+def test_known_images_are_compared_with_the_validation_images_after_the_training(run):
+    model, right = Reader((28, 28, 1)), np.mean
+    reads = {3: np.where(np.arange(len(Y["validation"])) < 10, Y["validation"], 99)}
+    space = run("look-known", model=model, reads=reads, guess_known=...)
+    ((x, y),) = model.judged
+    assert same("train", x) and np.array_equal(y, Y["train"]), "06:look-known: other images"
+    known = right(model.answers(X["train"]) == Y["train"])
+    assert space["known"] == pytest.approx(known) and space["unknown"] == 0.25
+    truth = space["lesson"].heard["compare"][0]["truth"]
+    assert truth == ("higher" if known > 0.25 else "lower"), "06:look-known: the answer"
 
 
 # --- The report ----------------------------------------------------------------------------------
@@ -412,28 +472,35 @@ def test_test_accuracy_is_measured_on_all_test_images_without_dropout(run):
 
 def test_dropout_is_left_on_for_fifty_answers_to_the_most_doubtful_digit(run):
     calls, random = [], np.random.default_rng(0)
-    test_logits = random.normal(0, 3, (len(Y["test"]), 10)).astype(np.float32)
-    test_logits[17] = [0.5, 0, 0.1, 0.4, 0, 0.3, 0, 0, 0, 0.2]
+    logits = random.normal(0, 3, (len(Y["validation"]), 10)).astype(np.float32)
+    logits[17] = [0.5, 0, 0.1, 0.4, 0, 0.3, 0, 0, 0, 0.2]
     on = random.normal(size=(50, 10)).astype(np.float32)
 
-    def model(x, training=False):
-        calls.append((x, training))
-        return on
+    class Model:
+        def predict(self, x, batch_size, verbose):
+            assert same("validation", x), "06:dropout-on: other images"
+            return logits
 
-    space = run("dropout-on", "doubtful", model=model, test_logits=test_logits)
+        def __call__(self, x, training=False):
+            calls.append((x, training))
+            return on
+
+    space = run("dropout-on", "doubtful", model=Model())
     ((x, training),) = calls
     assert training is True, "06:dropout-on: dropout is off, all answers would be the same"
-    assert x.shape == (50, 28, 28, 1) and np.all(x == X["test"][17]), "06:dropout-on: the digit"
+    assert x.shape == (50, 28, 28, 1) and np.all(x == X["validation"][17]), "06:dropout-on"
     p = np.exp(on) / np.exp(on).sum(1, keepdims=True)
-    answers = space["plots"].heard["bars"][0]["values"]
-    assert list(answers) == ["0", "3", "5", "9"], "06:dropout-on: not the four likeliest digits"
+    answers = space["plots"].heard["dots"][0]["values"]
+    assert list(answers) == [f"digit {k}" for k in (0, 3, 5, 9)], (
+        "06:dropout-on: not the four likeliest digits"
+    )
     for digit, column in answers.items():
-        np.testing.assert_allclose(column, p[:, int(digit)], 1e-5, err_msg="06:dropout-on: bars")
+        np.testing.assert_allclose(column, p[:, int(digit[-1])], 1e-5, err_msg="06:dropout-on")
     heard = space["plots"].heard["probabilities"][0]
-    p = np.exp(test_logits[17]) / np.exp(test_logits[17]).sum()
+    p = np.exp(logits[17]) / np.exp(logits[17]).sum()
     np.testing.assert_allclose(heard["values"], p, 1e-5, err_msg="06:doubtful: probabilities")
-    assert heard["label"] == Y["test"][17], "06:doubtful: the label"
-    assert np.array_equal(heard["image"], FEW.test.images[17]), "06:doubtful: the image"
+    assert heard["label"] == Y["validation"][17], "06:doubtful: the label"
+    assert np.array_equal(heard["image"], FEW.validation.images[17]), "06:doubtful: the image"
 
 
 # --- With and without dropout --------------------------------------------------------------------
@@ -545,10 +612,10 @@ def test_gain_of_dropout_is_told_seed_by_seed_and_judged_by_ranges(run):
         assert gained(run, few, more)[1] == "same", "06:dropout-gain: ranges overlap"
 
 
-def test_bars_of_the_comparison_name_what_they_show(run):
+def test_dots_of_the_comparison_name_what_they_show(run):
     few, more = ({name: [n] for name in ("without", "with dropout")} for n in (0.1, 0.2))
     names = {"few": few, "more": more, "few_images": 3, "more_images": 5}
-    values = run("dropout-bars", **names)["plots"].heard["bars"][0]["values"]
+    values = run("dropout-bars", **names)["plots"].heard["dots"][0]["values"]
     right = {f"{n} images, {name}": [v] for n, v in ((3, 0.1), (5, 0.2)) for name in few}
     assert values == right, "06:dropout-bars: another value under a name"
 
@@ -594,6 +661,46 @@ def test_resumed_training_is_the_uninterrupted_one_and_comes_from_the_file(
     assert far > 5e-4 and second == f"largest difference of a weight: {far:.3f}", (
         "06:resume-wrong: the difference"
     )
+
+
+def test_with_dropout_a_resumed_training_is_the_same_only_with_its_dice(
+    run, begun, eagerly, tmp_path
+):
+    keras = begun["keras"]
+
+    def with_dropout(rate):
+        parts = [keras.layers.Flatten(), keras.layers.Dense(30, "relu"), keras.layers.Dropout(rate)]
+        return keras.Sequential([keras.Input((28, 28, 1)), *parts, keras.layers.Dense(10)])
+
+    random = np.random.default_rng(0)
+    names = {"train_x": random.uniform(0, 1, (250, 28, 28, 1)).astype(np.float32)}
+    names |= {"train_y": random.integers(0, 10, 250).astype(np.uint8), "logs": tmp_path}
+    names |= {"small_network": with_dropout, "guess_resume": ...}
+    space = run("compile", "resume-helpers", "resume-dropout", **names)
+    truth = space["lesson"].heard["compare"][0]["truth"]
+    assert truth == "different" and space["far"] > 1e-4, (
+        "06:resume-dropout: Keras keeps the dice in its file now: the text says that it does not"
+    )
+    last = run("resume-dice", **space)
+    assert last["printed"] == "largest difference of a weight: 0.0", "06:resume-dice"
+    drawn = [
+        np.asarray(last[name].layers[2].seed_generator.state)
+        for name in ("straight", "after_break")
+    ]
+    assert np.array_equal(*drawn), "06:resume-dice: the dice differ"
+    assert np.any(last["straight"].get_weights()[0] != space["straight"].get_weights()[0])
+
+
+def test_every_dropout_layer_gets_dice_of_its_own(begun):
+    keras, nb06 = begun["keras"], begun["nb06"]
+    drop = [keras.layers.Dropout(0.5) for _ in range(2)]
+    model = keras.Sequential([keras.Input((4,)), *drop])
+    states = []
+    for seed in (3, 3, 4):
+        model(np.ones((2, 4)), training=True)
+        nb06.seed_dropout(model, seed)
+        states.append([np.asarray(layer.seed_generator.state).tolist() for layer in drop])
+    assert states[0] == states[1] != states[2] and states[0][0] != states[0][1]
 
 
 def state(model):
@@ -664,8 +771,8 @@ def test_saved_network_gives_the_same_answers_in_another_process(run, begun, tmp
         "06:save: another folder"
     )
     answers = np.load(tmp_path / "some_digits.npy")
-    assert np.array_equal(answers, X["test"][:20]), "06:save: other digits"
-    asked = model.predict(X["test"][:20], verbose=0)
+    assert np.array_equal(answers, X["validation"][:20]), "06:save: other digits"
+    asked = model.predict(X["validation"][:20], verbose=0)
     np.testing.assert_allclose(space["here"], asked, atol=1e-6, err_msg="06:save: here")
     kept = keras.saving.load_model(tmp_path / "cnn.keras")
     assert np.array_equal(kept.get_weights()[0], model.get_weights()[0]), "06:save: other weights"
@@ -706,12 +813,82 @@ def test_results_are_recorded_under_their_names(run):
 def test_mistakes_show_what_their_text_says(run):
     printed = run("wrong-axis")["printed"]
     assert "expected min_ndim=4, found ndim=3" in printed, "06:wrong-axis: the message"
-    logits = np.random.default_rng(0).normal(0, 3, (len(Y["test"]), 10)).astype(np.float32)
-    printed = run("wrong-logits", test_logits=logits)["printed"]
+    logits = np.random.default_rng(0).normal(0, 3, (len(Y["validation"]), 10)).astype(np.float32)
+    printed = run("wrong-logits", logits=logits)["printed"]
     cut = np.clip(logits / logits.sum(1, keepdims=True), 1e-7, 1 - 1e-7)
-    wrong = -np.log(cut[np.arange(len(cut)), Y["test"]]).mean()
-    start = f"loss, logits taken as logits: {cross_entropy(logits, Y['test']):.3f}, as probab"
+    wrong = -np.log(cut[np.arange(len(cut)), Y["validation"]]).mean()
+    start = f"loss, logits taken as logits: {cross_entropy(logits, Y['validation']):.3f}, as probab"
     assert printed.startswith(start), f"06:wrong-logits: {printed}"
-    assert abs(float(printed.split()[-1]) - cross_entropy(logits, Y["test"])) > 0.5 and wrong > 0, (
-        "06:wrong-logits: both are right"
-    )
+    assert (
+        abs(float(printed.split()[-1]) - cross_entropy(logits, Y["validation"])) > 0.5 and wrong > 0
+    ), "06:wrong-logits: both are right"
+
+
+# --- Exercise 4 ----------------------------------------------------------------------------------
+
+
+def own(*parts, loss=None, rate=3e-3, shape=(28, 28, 1), last=10):
+    """Return a learner's function: the layers before the last dense one, and how it is compiled."""
+
+    def my_network():
+        import keras
+
+        layers = keras.layers
+        kinds = {"conv": lambda n: layers.Conv2D(n, 3, padding="same"), "dense": layers.Dense}
+        kinds |= {"relu": layers.ReLU, "pool": layers.MaxPool2D, "flat": layers.Flatten}
+        kinds |= {"mean": layers.GlobalAveragePooling2D, "softmax": layers.Softmax}
+        begin, end, stack = [keras.Input(shape)] if shape else [], [], []
+        for name, *size in map(str.split, parts):
+            (end if name == "softmax" else stack).append(kinds[name](*map(int, size)))
+        model = keras.Sequential([*begin, *stack, layers.Dense(last), *end])
+        logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        if rate:
+            model.compile(keras.optimizers.Adam(rate), loss or logits)
+        return model
+
+    return my_network
+
+
+def trained_already():
+    model = own("flat")()
+    model.fit(X["train"], Y["train"], verbose=0)
+    return model
+
+
+PLAIN = "sparse_categorical_crossentropy"
+WRONG = {
+    "too many weights": (own("conv 8", "flat", "dense 32"), "200,736, are in one Dense layer"),
+    "nine outputs": (own("flat", last=9), "Ten digits need (None, 10)"),
+    "rows of pixels": (own("dense 8", shape=(784,)), "it takes (None, 784)"),
+    "no shapes": (own("flat", shape=None), "begin it with keras.Input"),
+    "what compile returns": (lambda: "compiled", "return the model itself"),
+    "not compiled": (own("flat", rate=None), "not compiled"),
+    "trained already": (trained_already, "the checker trains"),
+    "softmax twice": (own("flat", "softmax"), "softmax twice"),
+    "logits as probabilities": (own("flat", loss=PLAIN), "from_logits=True"),
+    "no convolution": (own("flat"), "no convolution"),
+    "no activation": (own("conv 4", "pool", "flat", rate=1e-6), "No layer has an activation"),
+    "a guess": (own("conv 4", "relu", "mean", rate=1e-7), "no more than a guess"),
+    "an error": (lambda: own.missing, "your answer raised AttributeError"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_mistakes_in_a_network_of_ones_own_are_named(begun, name):
+    begun["keras"].utils.set_random_seed(1)
+    answer, words = WRONG[name]
+    sets = [(X[part], Y[part]) for part in ("train", "validation")]
+    assert words in begun["nb06"].small_cnn.verdict(answer, *sets, 0.95)
+
+
+def test_a_network_of_ones_own_that_learns_passes(begun):
+    keras, nb06 = begun["keras"], begun["nb06"]
+    keras.utils.set_random_seed(1)
+    many = [(np.repeat(X["train"], 40, 0), np.repeat(Y["train"], 40)), (X["train"], Y["train"])]
+    for answer in (
+        own("conv 8", "pool", "relu", "flat"),
+        own("conv 8", "pool", "relu", "flat", "softmax", loss=PLAIN),
+    ):
+        assert nb06.small_cnn.verdict(answer, *many, 0.9) == "✓ Right."
+        assert "1.01" in nb06.small_cnn.verdict(answer, *many, 1.01)
+    assert nb06.small_cnn.verdict(lambda: ..., *many) == "Not answered yet."

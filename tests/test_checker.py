@@ -10,7 +10,7 @@ from cells import NOTEBOOKS, exercise_numbers, run_cells
 from stand_ins import digits
 from test_exercises import MODULES
 
-from mnist_edu.exercises import nb00, nb02, nb03, nb04, nb08, nb11, nb12
+from mnist_edu.exercises import nb00, nb02, nb03, nb04, nb06, nb08, nb11, nb12
 from mnist_edu.exercises.checker import UNANSWERED, Mistake, exercise, expect
 
 RIGHT = "✓ Right."
@@ -132,6 +132,10 @@ GIVEN = {  # what a checker gets beside the answer
     nb00.rules_for_seven: [digits(20, 10, 10).test],
     nb00.sturdy_features: [digits(20, 10, 10)],
     nb04.small_network: [digits(20, 10, 10)],
+    nb06.small_cnn: [
+        (np.zeros((8, 28, 28, 1)), np.zeros(8)),
+        (np.zeros((8, 28, 28, 1)), np.zeros(8)),
+    ],
 }
 
 
@@ -160,6 +164,7 @@ def solutions():
         }
         names = {module: SimpleNamespace(**kept), "np": np, "json": json, "digits": None}
         names["parts"] = SimpleNamespace(validation=None)
+        names |= dict.fromkeys(("train_x", "train_y", "validation_x", "validation_y", "wanted"))
         names["tf"] = pytest.importorskip("tensorflow") if module == "nb02" else None
         names["keras"] = keras = pytest.importorskip("keras") if module == "nb07" else None
         names["layers"] = keras and keras.layers

@@ -56,6 +56,7 @@ RING = [  # two workers: 1 and 10 add up in turn 1, the sums 11 and 22 go round 
     np.array([[1, 22], [11, 20]]),
     np.array([[11, 22], [11, 22]]),
 ]
+STAYS = {"step 1": [1, 0, 1, 0], "step 2": [0, 1, 1, 0], "after training": [1, 1, 1, 1]}
 EVERY = {
     "network": lambda: drawings.network([784, 128, 10], ["ReLU", "softmax"], source="MNIST"),
     "convolutions": lambda: drawings.network(CNN, source="MNIST"),
@@ -64,6 +65,9 @@ EVERY = {
     "filled": lambda: drawings.filled_network(**FILLED, source="MNIST"),
     "computation": lambda: drawings.computation(UNIT, source="MNIST"),
     "shared": lambda: drawings.computation(SHARED, source="MNIST"),
+    "one filter": lambda: drawings.one_filter(32, 14, 64, source="MNIST"),
+    "two maps": lambda: drawings.one_filter(2, 6, 3, (3, 3), source="MNIST"),
+    "dropout": lambda: drawings.dropout(STAYS, source="MNIST"),
     "values alone": lambda: drawings.computation([("w", "× 3", 1), ("× 3", "c", 3)], "MNIST"),
     "activations": lambda: drawings.activation_curves(
         Z,
@@ -86,7 +90,9 @@ def test_text_can_be_read_and_names_the_source(name):
     check_figure(EVERY[name]())
 
 
-@pytest.mark.parametrize("name", ["network", "convolutions", "neuron", "computation"])
+@pytest.mark.parametrize(
+    "name", ["network", "convolutions", "neuron", "one filter", "dropout", "computation"]
+)
 def test_no_two_texts_lie_on_each_other(name):
     figure = EVERY[name]()
     figure.canvas.draw()
@@ -359,3 +365,32 @@ def test_drawings_start_without_pyplot_and_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+# --- One filter, dropout -------------------------------------------------------------------------
+
+
+def test_a_filter_has_a_window_and_weights_for_each_map_that_is_drawn():
+    for maps, numbers in ((32, [1, 2, 3, 32]), (4, [1, 2, 3, 4]), (2, [1, 2])):
+        figure = drawings.one_filter(maps, 14, 64)
+        told = written(figure)
+        assert [text for text in told if text.startswith("map ")] == [f"map {n}" for n in numbers]
+        assert told.count("5 × 5 weights") == len(numbers) and told.count("sum + bias") == 1
+        dots = drawn(figure, Circle)
+        assert len(dots) == (3 if maps > 4 else 0)  # maps that are left out
+    said = drawings.one_filter(32, 14, 64).description
+    assert "32 x 25 = 800 products and a bias make one number" in said and "64 maps" in said
+    with pytest.raises(ValueError, match="1 map"):
+        drawings.one_filter(1, 14, 64)
+
+
+def test_a_dropped_unit_has_a_cross_and_no_lines():
+    figure = drawings.dropout(STAYS, rate=0.75)
+    lines = len(figure.axes[0].lines)
+    assert lines == (2 + 2 + 4) * (4 + 3) + 4 * 2
+    dashed = [unit for unit in drawn(figure, Circle) if unit.get_linestyle() == "--"]
+    assert len(dashed) == 4
+    factors = [text for text in written(figure) if text.startswith("hidden units")]
+    assert factors == ["hidden units × 4", "hidden units × 4", "hidden units × 1"]
+    assert "step 1: without hidden units 2, 4, outputs times 4" in figure.description
+    assert "after training: with all hidden units, outputs times 1" in figure.description

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from cells import NOTEBOOKS, exercise_numbers, said_by
+from cells import NOTEBOOKS, exercise_numbers, run_cells, said_by
 from stand_ins import digits
 
 from mnist_edu import data
@@ -55,6 +55,12 @@ def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
     if (notebook, number) == ("07", "5"):
         keras = pytest.importorskip("keras")
         names |= {"keras": keras, "layers": keras.layers}
+    if (notebook, number) == ("06", "4"):
+        keras = pytest.importorskip("keras")
+        kept = [data.add_channel(data.scale(part.images)) for part in (drawn().train, drawn().test)]
+        names |= run_cells("06", "compile", keras=keras, batch_size=64)
+        names |= {"layers": keras.layers, "train_x": kept[0], "train_y": drawn().train.labels}
+        names |= {"validation_x": kept[1], "validation_y": drawn().test.labels, "wanted": 0.7}
     if (notebook, number) == ("02", "3"):
         names["tf"] = pytest.importorskip("tensorflow")
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."
@@ -1005,12 +1011,14 @@ def test_weight_log_is_read_back_epoch_by_epoch(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(40, name="wide")])
     log = nb06.weight_log(tmp_path, model)
-    for epoch, value in enumerate((0.01, -0.03)):
+    for epoch, value in enumerate((0.01, -0.03, 0.05)):
         model.layers[0].kernel.assign(np.full((3, 40), value) + np.linspace(0, 0.001, 40))
-        log.on_epoch_end(epoch, {})
+        log.on_train_begin({})  # as with fit called for each epoch
+        if epoch:
+            log.on_epoch_end(epoch - 1, {})
     found = nb06.weight_histograms(tmp_path, layer="wide")
-    assert list(found) == ["epoch 1", "epoch 2"]
-    for counts, value in zip(found.values(), (0.01, -0.03), strict=True):
+    assert list(found) == ["start", "epoch 1", "epoch 2"]
+    for counts, value in zip(found.values(), (0.01, -0.03, 0.05), strict=True):
         assert counts.sum() == pytest.approx(120)
         assert abs(nb06.HISTOGRAM_CENTRES[counts.argmax()] - value) < 0.0026
 

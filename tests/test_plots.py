@@ -502,3 +502,20 @@ def test_picture_looks_as_stored(name, tmp_path, request):
         stored.write_bytes(drawn.read_bytes())
         pytest.fail(f"{stored.name} was stored: look at it")
     assert compare_images(str(stored), str(drawn), tol=6) is None
+
+
+def test_changes_of_errors_are_sorted_into_three_rows():
+    images = np.zeros((6, 28, 28), np.uint8)
+    labels, before, after = [1, 2, 3, 4, 5, 6], [7, 2, 8, 4, 9, 6], [1, 2, 3, 0, 8, 6]
+    figure = plots.error_changes(images, labels, before, after, columns=2, source="MNIST")
+    assert figure.description == (
+        "MNIST: Errors: 3 before, 2 after; 2 fixed (1→7, 3→8); 1 stayed (5→8); 1 new (4→0)."
+    )
+    captions = [axes.get_xlabel() for axes in figure.axes]
+    assert captions == ["1→7", "3→8", "5→8", "", "4→0", ""]
+    names = [axes.get_ylabel() for axes in figure.axes]
+    assert names == ["fixed:\n2", "", "stayed:\n1", "", "new:\n1", ""]
+    none = plots.error_changes(images, labels, labels, labels, columns=2)
+    assert none.description == "Errors: 0 before, 0 after; 0 fixed; 0 stayed; 0 new."
+    with pytest.raises(ValueError, match="predictions"):
+        plots.error_changes(images, labels, before, after[:5])

@@ -1,37 +1,54 @@
-"""Checkers of notebook 06, and the writer and the reader of its TensorBoard log."""
+"""Checkers of notebook 06, its network for the drawing, and its TensorBoard log."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mnist_edu.drawings import Layer
 from mnist_edu.errors import needs
-from mnist_edu.exercises.checker import exercise, expect
+from mnist_edu.exercises.checker import Mistake, exercise, expect
 
+LAYERS = [  # what the notebook builds in Keras, to be drawn before it does
+    (28, 28, 1),
+    Layer("conv", (28, 28, 32), 832, "", (5, 5)),
+    Layer("max-pool", (14, 14, 32), 0, "ReLU", (2, 2)),
+    Layer("conv", (14, 14, 64), 51_264, "", (5, 5)),
+    Layer("max-pool", (7, 7, 64), 0, "ReLU", (2, 2)),
+    Layer("flatten", (3136,)),
+    Layer("dense", (1024,), 3_212_288, "ReLU"),
+    Layer("dropout\n0.5", (1024,)),
+    Layer("dense", (10,), 10_250),
+]
 HISTOGRAM_EDGES = np.linspace(-0.08, 0.08, 65)
 HISTOGRAM_CENTRES = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
 
 
 def weight_log(folder: Path, model):
-    """Return a Keras callback that logs histograms of all weights to ``folder`` after each epoch.
+    """Return a Keras callback that logs histograms of all weights, at the start and after epochs.
 
     ``histogram_freq`` of Keras' TensorBoard callback logs the same, but TensorFlow makes 30 float64
     numbers of every weight for it: 770 MB for the dense layer of the series.
     """
     keras, tf = needs("keras", "lessons"), needs("tensorflow", "lessons")
     histograms = needs("tensorboard.plugins.histogram.summary_v2", "lessons")
-    writer = tf.summary.create_file_writer(str(folder))
+    writer, written = tf.summary.create_file_writer(str(folder)), set()
 
-    def write(epoch: int, logs: dict) -> None:
-        with writer.as_default(epoch):
+    def write(epochs_done: int) -> None:
+        written.add(epochs_done)
+        with writer.as_default(epochs_done):
             for layer in model.layers:
                 for weight in layer.weights:
                     name = f"{layer.name}/{weight.name}/histogram"
                     page = histograms.histogram_pb(name, keras.ops.convert_to_numpy(weight))
-                    tf.summary.experimental.write_raw_pb(page.SerializeToString(), step=epoch)
+                    tf.summary.experimental.write_raw_pb(page.SerializeToString(), step=epochs_done)
         writer.flush()
 
-    return keras.callbacks.LambdaCallback(on_epoch_end=write)
+    return keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: None if written else write(0),
+        on_epoch_end=lambda epoch, logs: write(epoch + 1),
+    )
 
 
 def weight_histograms(folder: Path, layer: str) -> dict[str, np.ndarray]:
@@ -44,14 +61,16 @@ def weight_histograms(folder: Path, layer: str) -> dict[str, np.ndarray]:
 
     Returns
     -------
-    dict from "epoch 1", ... to the number of weights in each bin around ``HISTOGRAM_CENTRES``
+    dict from "start", "epoch 1", ... to the weights in each bin around ``HISTOGRAM_CENTRES``
     """
     events = needs("tensorboard.backend.event_processing.event_accumulator", "lessons")
     tensors = needs("tensorboard.util.tensor_util", "lessons")
     log = events.EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
     tag = next(tag for tag in log.Tags()["tensors"] if f"{layer}/kernel/" in tag)
     return {
-        f"epoch {event.step + 1}": _rebin(tensors.make_ndarray(event.tensor_proto))
+        (f"epoch {event.step}" if event.step else "start"): _rebin(
+            tensors.make_ndarray(event.tensor_proto)
+        )
         for event in log.Tensors(tag)
     }
 
@@ -80,6 +99,16 @@ def start_again(model, network: Callable, seed: int) -> None:
     for variable in model.optimizer.variables[2:]:  # 0 and 1: steps so far, learning rate
         variable.assign(keras.ops.zeros_like(variable))
     model.optimizer.iterations.assign(0)
+
+
+def seed_dropout(model, seed: int) -> None:
+    """Let the random numbers of a Keras model's dropout layers begin again, from a seed.
+
+    Each dropout layer counts how many it has drawn. A ``.keras`` file does not hold that count.
+    """
+    for number, layer in enumerate(model.layers):
+        if hasattr(layer, "seed_generator"):
+            layer.seed_generator.state.assign([1000 * seed + number, 0])
 
 
 @exercise
@@ -127,3 +156,82 @@ def dropout(function: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> 
     ]
     wanted = "expected {right}, got {}."
     expect(function(values, keep, 0.75), values * keep * 4, mistakes, wanted)
+
+
+# --- A network of one's own ----------------------------------------------------------------------
+
+MOST_WEIGHTS = 50_000
+
+
+@exercise
+def small_cnn(
+    function: Callable,
+    train: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+    wanted: float = 0.985,
+) -> None:
+    """Train a learner's compiled network for one epoch, and judge it on the validation images.
+
+    Parameters
+    ----------
+    train, validation : images float32 (n, 28, 28, 1), and labels, integers (n,)
+    wanted : the least accuracy on the validation images
+    """
+    model = function()
+    _judge_form(model)
+    _judge_loss(model)
+    model.fit(*train, batch_size=64, epochs=1, verbose=0)
+    images, labels = validation
+    found = float(np.mean(model.predict(images, batch_size=500, verbose=0).argmax(1) == labels))
+    if found < wanted:
+        told = f"after one epoch it reads {found:.4f} of the validation images, not {wanted}."
+        raise Mistake(f"{told} {_advice(model, found)}")
+
+
+def _judge_form(model: Any) -> None:
+    if not hasattr(model, "count_params"):
+        raise Mistake("return the model itself, compiled, and not what `compile` or `fit` returns.")
+    if not model.built:
+        raise Mistake("it has no shapes yet: begin it with keras.Input((28, 28, 1)).")
+    if tuple(model.input_shape) != (None, 28, 28, 1):
+        raise Mistake(f"it takes {model.input_shape}. The images are (None, 28, 28, 1).")
+    if tuple(model.output_shape) != (None, 10):
+        raise Mistake(f"its output has the shape {model.output_shape}. Ten digits need (None, 10).")
+    count = model.count_params()
+    if count > MOST_WEIGHTS:
+        largest = max(model.layers, key=lambda layer: layer.count_params())
+        told = f"{count:,} weights and biases are too many: at most 50,000. Most of them,"
+        kind = type(largest).__name__
+        raise Mistake(f"{told} {largest.count_params():,}, are in one {kind} layer.")
+
+
+def _judge_loss(model: Any) -> None:
+    if getattr(model, "optimizer", None) is None:
+        raise Mistake("it is not compiled: it needs an optimizer and a loss.")
+    if int(model.optimizer.iterations):
+        raise Mistake("it has been trained. Return it as `compile` leaves it: the checker trains.")
+    takes_logits = getattr(model.loss, "get_config", dict)().get("from_logits", False)
+    ends_in_softmax = _activations(model)[-1] == "softmax"
+    if takes_logits and ends_in_softmax:
+        raise Mistake("softmax twice: the last layer has one, and a loss of logits has another.")
+    if not takes_logits and not ends_in_softmax:
+        raise Mistake("it gives logits, and its loss expects probabilities: from_logits=True.")
+
+
+def _activations(model: Any) -> list[str]:
+    functions = [getattr(layer, "activation", None) or type(layer) for layer in model.layers]
+    return [function.__name__.lower() for function in functions]
+
+
+def _advice(model: Any, found: float) -> str:
+    """Return the likely reason why a network reads too few digits after one epoch."""
+    kinds = {type(layer).__name__ for layer in model.layers}
+    if not any("Conv" in kind for kind in kinds):
+        return "It has no convolution, and so learns each stroke at each place."
+    if not {"relu", "leakyrelu", "elu", "gelu", "silu", "tanh"} & set(_activations(model)):
+        return "No layer has an activation: then all convolutions together are one."
+    if found < 0.2:
+        return "That is no more than a guess. Is the learning rate too small, or far too large?"
+    if not any("Pool" in kind or "Flatten" in kind for kind in kinds):
+        return "What brings its maps down to ten numbers?"
+    return "A few more filters, one more convolution, or a larger learning rate?"
