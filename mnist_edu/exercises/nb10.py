@@ -219,7 +219,8 @@ def _sheets() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         sheet[down : down + size, right : right + size] = enlarge(image, size)
     ground, pen = np.array([[225, 40], [50, 210]])[:, np.arange(SHEETS) % 2, None, None]
     shade = generator.integers(-25, 26, (SHEETS, 1, 1))  # of the light, the same on pen and ground
-    return np.uint8(ground + shade + ink * (pen - ground)), ink, labels
+    sheets = ground + shade + ink * (pen - ground)
+    return sheets.astype(np.uint8), ink, labels
 
 
 def _checked(result: object) -> np.ndarray:
