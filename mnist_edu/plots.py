@@ -86,7 +86,7 @@ def digits(
         axes.set_xlabel(name, fontsize=9, labelpad=2)
     for axes, name in zip(cells[::columns], rows, strict=False):
         axes.set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
-    written = " ".join(filter(None, names))
+    written = " ".join(filter(None, names)).replace("\n", " ")
     told = f", labelled {written}" if written and len(names) <= 30 else ""
     in_rows = f" Rows: {'; '.join(rows)}.".replace("\n", " ") if rows else ""
     return _finish(picture, source, f"{len(images)} digits{told}.{in_rows}")

@@ -10,7 +10,7 @@ from stand_ins import about, digits, listen, shifts
 cv2 = pytest.importorskip("cv2", reason="OpenCV is missing")
 keras = pytest.importorskip("keras", reason="Keras is missing")
 
-from mnist_edu import data, ink, lesson, plots, synthetic  # noqa: E402
+from mnist_edu import data, drawings, ink, lesson, plots, synthetic  # noqa: E402
 from mnist_edu.exercises import nb10  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -25,6 +25,7 @@ def names(monkeypatch):
     return {
         **{"np": np, "cv2": cv2, "keras": keras, "layers": keras.layers, "nb10": nb10, "ink": ink},
         **{"data": data, "lesson": lesson, "plots": plots, "synthetic": synthetic},
+        **{"drawings": drawings},
         **{"digits": DIGITS, "kept": listen(monkeypatch), "chance": np.random.default_rng(1)},
         **SETTINGS,
         **{f"guess_{name}": ... for name in GUESSES},
@@ -142,13 +143,30 @@ def test_untidy_images_are_their_own_image_moved_and_then_drawn_by_another_pen(b
     found = run(built, "untidy-figure")
     name, (ten, told), _ = built["kept"].drawn[-1]
     np.testing.assert_array_equal(ten[0], DIGITS.train.images[0])
-    assert len({image.tobytes() for image in ten}) == 10 and told[0] == "as it is"
+    assert len({image.tobytes() for image in ten}) == 10
+    label = DIGITS.train.labels[0]
+    assert told == [f"{label} as it is"] + 9 * [f"still {label}"]
     assert found["ten"].dtype == np.uint8
 
 
-@about("10", "make, make-networks", "another network, loss or learning rate")
+def drawn_layers():
+    """What the layers of the drawing learn, by their sizes: convolutions, then dense layers."""
+    seen = []
+    listener = SimpleNamespace(Layer=drawings.Layer, network=seen.extend)
+    run_cells("10", "network", drawings=listener)
+    inputs = {"conv": 9 * 1, "dense": 7 * 7 * 32}
+    for layer in seen[1:]:
+        kind, outputs = layer.name, layer.shape[-1]
+        if kind in inputs:
+            assert layer.parameters == (inputs[kind] + 1) * outputs, layer
+            inputs[kind] = 9 * outputs if kind == "conv" else outputs
+            yield layer.parameters
+
+
+@about("10", "network, make, make-networks", "another network, loss or learning rate")
 def test_both_networks_are_the_one_described_and_their_rate_falls_along_a_cosine(built):
-    found = run(built, "make-networks")
+    found = run(built, "make-networks", "network")
+    assert found["printed"] == f"{sum(drawn_layers()):,} weights", "not the network of the drawing"
     kinds = [type(layer).__name__ for layer in found["network"].layers]
     convolution = ["Conv2D", "MaxPooling2D", "ReLU"]
     rest = ["Flatten", "Dense", "Dropout", "Dense"]
@@ -249,6 +267,14 @@ def test_resizing_takes_the_mean_of_what_each_new_pixel_covers(built, old, new):
     np.testing.assert_allclose(built["resize"](image, new, 4), wanted, atol=1e-12)
 
 
+@about("10", "mass", "not the mean over the images of where their ink is")
+def test_centre_of_mass_is_asked_of_the_training_digits(built):
+    moments = [cv2.moments(image) for image in built["train_x"]]
+    row, column = (np.mean([m[name] / m["m00"] for m in moments]) for name in ("m01", "m10"))
+    said = run(built, "mass")["printed"].splitlines()
+    assert said == [f"row: {row:.2f} on average", f"column: {column:.2f} on average"]
+
+
 def drawn_digit():
     """A thin tall 7, dark on light, off the middle."""
     strokes = [[(60, 40), (130, 40), (90, 220)]]
@@ -263,6 +289,7 @@ def test_each_stage_brings_the_drawing_nearer_to_the_form_of_mnist(built):
     )
     drawing = drawn_digit()
     more = {"drawing": drawing, "predict": lambda image: np.arange(10) + image.mean()}
+    more["index"] = np.arange(28)
     found = run(built, "look-raw", "invert", "crop", "scale", "centre", **more)
     stages = found["stages"]
     small = drawing.reshape(28, 10, 28, 10).mean((1, 3))
@@ -303,11 +330,28 @@ def test_stages_are_shown_with_what_is_read(built):
     _, (seen, words), _ = built["kept"].drawn[-1]
     np.testing.assert_array_equal(seen[2], ink.to_mnist(drawing))
     np.testing.assert_array_equal(seen[0], np.round(stages["as it is"]))
-    assert words[0] == f"as it is: {told[0].argmax()}, {told[0].max():.2f}"
+    assert words[0] == f"1: as it is\n{told[0].argmax()}, {told[0].max():.2f}"
     apart = np.abs(stages["centred"] - ink.to_mnist(drawing)).mean()
     assert found["printed"].splitlines()[0].startswith(f"ours and to_mnist: {apart:.1f}")
     apart = np.abs(stages["centred"] - ink.to_mnist(drawing, without=("pen",))).mean()
     assert found["printed"].splitlines()[1].startswith(f"ours and without pen: {apart:.1f}")
+
+
+@about("10", "raw, sheets", "a sheet shows something else, or is read where another one stands")
+def test_three_sheets_are_shown_as_they_are_and_in_the_form_of_mnist(built):
+    found = run(built, "raw")
+    pen, chalk, photo = found["sheets"].values()
+    np.testing.assert_array_equal(chalk, 255 - pen)
+    darkest = cv2.GaussianBlur(photo, (0, 0), 3)[..., 0].astype(float)
+    assert np.corrcoef(darkest[20:160, 30:120].ravel(), pen[20:160, 30:120].ravel())[0, 1] > 0.5
+    p = np.eye(10)[[1, 2, 3, 9, 9, 9]]
+    run(found, "sheets", network=None, ask=lambda _, images: p)
+    name, (images, labels, read), _ = built["kept"].drawn[-1]
+    assert name == "predictions" and labels == 6 * [9] and [*read] == [1, 2, 3, 9, 9, 9]
+    for n, sheet in enumerate((pen, chalk, photo)):
+        small = sheet.reshape(28, 10, 28, -1).mean((1, 3))
+        np.testing.assert_allclose(images[n], small, atol=1)
+        np.testing.assert_array_equal(images[3 + n], ink.to_mnist(sheet))
 
 
 @pytest.fixture
@@ -454,6 +498,12 @@ def test_points_lost_are_those_read_before_and_not_after(built):
     assert [row["left out"] for row in rows] == [*ink.STEPS]
     assert rows[0]["drawing, network"] == rows[0]["photo, network"] == "20 ± 20"
     assert rows[0]["drawing, tidy network"] == rows[0]["photo, tidy network"] == "-20 ± 20"
+    for n, below in ((10, 30), (80, 4), (3000, 1)):
+        more["read_right"] = lambda *who, n=n: np.ones(n, bool)
+        lost = run(built, "ablation-table", pictures=whole, network=1, tidy=2, **more)[
+            "points_lost"
+        ]
+        assert lost(1, "drawing", "fit") == f"0 (below {below})", "not the rule of three"
     said = run(built, "ablation-n")["printed"]
     assert "n = 6 pictures of each kind: one digit is 16.7 points" in said
 
@@ -547,15 +597,28 @@ def test_tuned_networks_are_judged_on_the_digits_that_are_named(built):
     assert found["reported"] == pytest.approx({"tidy": 0.15, "untidy": 0.1, "fine-tuned": 0.31})
 
 
+@about("10", "tuning-mistakes", "counts other digits, or another network's")
+def test_what_the_network_tuned_on_own_digits_alone_misreads_is_counted(built):
+    answers = built["validation_y"].astype(int)
+    one, two = (np.flatnonzero(answers == digit)[:2] for digit in (0, 2))
+    answers[one], answers[two[:1]] = 1, 7
+    more = {"tuned": {(0, 0): "first", (0, 1): "second", (800, 0): "mixed"}}
+    asked = {"first": np.eye(10)[answers]}
+    said = run(built, "tuning-mistakes", ask=lambda model, _: asked[model], **more)["printed"]
+    assert said == "3 validation digits misread; read as 1: 67% of them"
+
+
 @about("10", "ruler, results", "another network, other images, or a number under another name")
 def test_ruler_and_results(built):
     network = Reader()
-    found = run(built, "ruler", "ruler-figure", network=network)
+    tidy = Reader(error=3)
+    found = run(built, "ruler", "ruler-figure", network=network, tidy=tidy)
     part = data.Split(DIGITS.test.images[:120], DIGITS.test.labels[:120])
     np.testing.assert_array_equal(found["read_labels"](part.images), plain(part))
     row = lesson.shift_accuracies(found["read_labels"], part.images, part.labels)
     assert found["row"] == row and built["kept"].compared[-1] == row[2]
-    assert built["kept"].drawn[-1][1][0]["untidy CNN"] == row
+    drawn = built["kept"].drawn[-1][1][0]
+    assert drawn["untidy CNN"] == row and max(drawn["tidy twin"]) < 0.3 < row[0]
     kinds = {"drawing": 0.11, "photo": 0.12, "sign": 0.13, "light": 0.14}
     how = {"reported": {"tidy": 0.01, "untidy": 0.02, "fine-tuned": 0.03}}
     how |= {"on_untidy": {"tidy": 0.04, "untidy": 0.05}, "on_written": {"tidy": 0, "untidy": 0.06}}

@@ -61,10 +61,20 @@ def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
         names |= run_cells("06", "compile", keras=keras, batch_size=64)
         names |= {"layers": keras.layers, "train_x": kept[0], "train_y": drawn().train.labels}
         names |= {"validation_x": kept[1], "validation_y": drawn().test.labels, "wanted": 0.7}
+    if (notebook, number) == ("10", "5"):
+        names |= {"cv2": pytest.importorskip("cv2"), "read_labels": nearest}
     if (notebook, number) == ("02", "3"):
         names["tf"] = pytest.importorskip("tensorflow")
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."
     assert said_by(notebook, f"ex-{number}-answer", **names) == "Not answered yet."
+
+
+def nearest(images):
+    """Read images uint8 (n, 28, 28) as the embedded digits that they are most like."""
+    known = np.reshape(drawn().train.images, (-1, 784)).astype(np.float32)
+    images = np.reshape(images, (-1, 784)).astype(np.float32)
+    apart = (known**2).sum(1) - 2 * images @ known.T
+    return np.asarray(drawn().train.labels)[apart.argmin(1)]
 
 
 @functools.cache
@@ -72,6 +82,58 @@ def drawn():
     """Return embedded digits: 2,000 to learn from, and 1,000 for each of the other splits."""
     splits = (make_digits(n, seed=n) for n in (2000, 1000, 1001))
     return data.Dataset(*(data.Split(*split) for split in splits), "embedded digits")
+
+
+def formed(sheet, side=20, keep=True, move=(0, 0)):
+    """Bring a drawing into MNIST's form; or with another size, another shape, out of place."""
+    cv2 = pytest.importorskip("cv2")
+    light = np.abs(sheet - np.median(sheet))
+    left, top, width, height = cv2.boundingRect(np.uint8(light > light.max() / 2))
+    digit = 255 * light[top : top + height, left : left + width] / light.max()
+    longer = max(width, height)
+    size = [max(1, side * n // longer) if keep else side for n in (width, height)]
+    small = cv2.resize(digit, size, interpolation=cv2.INTER_AREA)
+    pads = [((28 - n) // 2, 28 - n - (28 - n) // 2) for n in small.shape]
+    image = np.pad(small, pads)
+    mass = [image.sum(axis) @ np.arange(28) / image.sum() for axis in (1, 0)]
+    shift = [round(14 - place) if side == 20 else 0 for place in mass]
+    return np.roll(image, np.add(shift, move), axis=(0, 1))
+
+
+def by_package(sheet):
+    from mnist_edu import ink
+
+    return ink.to_mnist(sheet)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "said"),
+    [
+        (lambda sheet: sheet, "shape (28, 28), not (200, 200)"),
+        (lambda sheet: formed(sheet) / 255, "in 0..1"),
+        (lambda sheet: 255 * formed(sheet), "lie below, above"),
+        (lambda sheet: 0 * formed(sheet), "is empty"),
+        (lambda sheet: 0 / (0 * formed(sheet)), "or are nan"),
+        (lambda sheet: formed(sheet) if sheet[0, 0] > 127 else 255 - formed(sheet), "On 20 of"),
+        (lambda sheet: formed(sheet).T, "Rows and columns are swapped"),
+        (lambda sheet: formed(sheet, side=28, keep=False), "lost their shape"),
+        (lambda sheet: formed(sheet, side=28), "28 pixels long where MNIST's is 20"),
+        (lambda sheet: formed(sheet, move=(-5, -4)), "the centre of mass lies up to 5 off"),
+        (lambda sheet: formed(sheet)[::-1], "Compare your images with those of ink.to_mnist"),
+        (by_package, "asks the package"),
+        (lambda sheet: ..., "Not answered yet."),
+        (formed, "✓ Right."),
+    ],
+)
+def test_own_pipeline_is_judged_by_what_is_read_and_told_what_it_lacks(pipeline, said):
+    pytest.importorskip("cv2")
+    assert said in nb10.own_pipeline.verdict(pipeline, nearest)
+
+
+def test_own_pipeline_may_lose_as_many_as_a_weak_network_does():
+    pytest.importorskip("cv2")
+    nothing = np.zeros(40, int)
+    assert nb10.own_pipeline.verdict(formed, lambda images: nothing) == "✓ Right."
 
 
 def hits(labels, predicted):

@@ -1,11 +1,13 @@
 """Checkers of notebook 10, and the pictures that it reads: drawings, a page, a photo of it."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 
 from mnist_edu.errors import needs
-from mnist_edu.exercises.checker import exercise, expect, numbers
+from mnist_edu.exercises.checker import Asked, Mistake, exercise, expect, numbers
+from mnist_edu.synthetic import make_digits
 
 # --- Pictures ------------------------------------------------------------------------------------
 
@@ -176,3 +178,89 @@ def reading_order(function: Callable[[np.ndarray], np.ndarray]) -> None:
     expect(function(boxes), (3, 2, 0, 1, 4), mistakes, wanted)
     overlap = "two digits whose tops differ a little stand in one row: rows overlap."
     expect(function(np.array([[60, 10, 20, 40], [10, 22, 20, 40]])), (1, 0), [], overlap)
+
+
+# --- A pipeline of one's own ---------------------------------------------------------------------
+
+SHEETS, SIDE, BEHIND = 40, 200, 3  # drawings, their side, by how many one may miss to_mnist
+
+
+@exercise
+def own_pipeline(function: Asked, read: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Let a network read what a learner's pipeline makes of drawings, and name what it lacks.
+
+    Parameters
+    ----------
+    function : from a grey drawing, uint8 (200, 200), to an image (28, 28) in 0..255
+    read : gives the labels of images uint8 (n, 28, 28)
+    """
+    names = getattr(getattr(function.function, "__code__", None), "co_names", ())
+    if {"to_mnist", "find_digits"} & set(names):
+        raise Mistake("this asks the package. Write the steps yourself: you know them all.")
+    to_mnist = needs("mnist_edu.ink", "ink").to_mnist
+    sheets, ink, labels = _sheets()
+    images = np.stack([_checked(function(sheet)) for sheet in sheets])
+    theirs = np.stack([to_mnist(sheet) for sheet in sheets])
+    mine, wanted = (int(np.sum(read(made) == labels)) for made in (images, theirs))
+    if mine < wanted - BEHIND:
+        told = f"the network reads {mine} of {SHEETS} drawings, after to_mnist {wanted}"
+        raise Mistake(f"{told}. {_advice(images, ink)}")
+
+
+@functools.cache
+def _sheets() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return 40 drawings, uint8 (n, 200, 200), every other one light on dark; their ink; labels."""
+    images, labels = make_digits(SHEETS, seed=10)
+    generator = np.random.default_rng(10)
+    ink = np.zeros((SHEETS, SIDE, SIDE))
+    for sheet, image in zip(ink, images, strict=True):
+        size = int(generator.integers(70, 180))
+        down, right = generator.integers(0, SIDE - size, 2)
+        sheet[down : down + size, right : right + size] = enlarge(image, size)
+    ground, pen = np.array([[225, 40], [50, 210]])[:, np.arange(SHEETS) % 2, None, None]
+    shade = generator.integers(-25, 26, (SHEETS, 1, 1))  # of the light, the same on pen and ground
+    sheets = ground + shade + ink * (pen - ground)
+    return sheets.astype(np.uint8), ink, labels
+
+
+def _checked(result: object) -> np.ndarray:
+    """Return what a pipeline made, uint8 (28, 28), or say what it is instead."""
+    image = np.asarray(result, float)
+    if image.shape != (28, 28):
+        raise Mistake(f"return an image of shape (28, 28), not {image.shape}.")
+    if not np.all((image > -0.5) & (image < 255.5)):
+        raise Mistake("pixels lie in 0..255. Some of yours lie below, above, or are nan.")
+    if not image.any():
+        raise Mistake("one of your images is empty: all its pixels are 0.")
+    if image.max() <= 1:
+        raise Mistake("your pixels are in 0..1. Full ink is 255 in MNIST.")
+    return np.round(image).astype(np.uint8)
+
+
+def _advice(images: np.ndarray, ink: np.ndarray) -> str:
+    """Name the step that most of the images (n, 28, 28) lack, given the ink that they were."""
+    dark = np.median(images, axis=(1, 2)) > 127
+    if dark.mean() > 0.25:
+        return f"On {dark.sum()} of your images the ground is ink, and the digit is a hole in it."
+    made = np.array([_extent(image / image.max() > 0.4) for image in images])
+    drawn = np.array([_extent(sheet > 0.5) for sheet in ink])
+    slim, was_slim = (np.log(sizes[:, 1] / sizes[:, 0]) for sizes in (made, drawn))
+    if np.abs(slim + was_slim).mean() < np.abs(slim - was_slim).mean():
+        return "Rows and columns are swapped: tall digits lie on their side."
+    if np.abs(slim - was_slim).mean() > 0.2:
+        return "Your digits have lost their shape. Shrink height and width by the same factor."
+    longer = float(np.median(made.max(axis=1)))
+    if abs(longer - 20) > 1.5:
+        return f"Your ink is {longer:.0f} pixels long where MNIST's is 20."
+    index = np.arange(28)
+    mass = [[image.sum(axis) @ index / image.sum() for axis in (1, 0)] for image in images]
+    away = np.abs(np.array(mass) - 14).max(axis=1)
+    if np.mean(away > 1.5) > 0.2:
+        return f"Size and shape are right. But the centre of mass lies up to {away.max():.0f} off."
+    return "Size, shape and place are right. Compare your images with those of ink.to_mnist."
+
+
+def _extent(mask: np.ndarray) -> tuple[int, int]:
+    """Return height and width of what is True."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
