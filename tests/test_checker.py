@@ -132,6 +132,11 @@ GIVEN = {  # what a checker gets beside the answer
     nb00.rules_for_seven: [digits(20, 10, 10).test],
     nb00.sturdy_features: [digits(20, 10, 10)],
     nb04.small_network: [digits(20, 10, 10)],
+    nb11.lean_network: [
+        lambda make: make(),
+        digits(20, 10, 10).test.images,
+        digits(20, 10, 10).test.labels,
+    ],
 }
 
 
@@ -160,6 +165,7 @@ def solutions():
         }
         names = {module: SimpleNamespace(**kept), "np": np, "json": json, "digits": None}
         names["parts"] = SimpleNamespace(validation=None)
+        names |= dict.fromkeys(("short_training", "validation_x", "validation_y"))
         names["tf"] = pytest.importorskip("tensorflow") if module == "nb02" else None
         for number in exercise_numbers(module[2:]):
             run_cells(module[2:], f"ex-{number}-solution", **names)

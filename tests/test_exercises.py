@@ -4,10 +4,11 @@ import functools
 import itertools
 import json
 import sys
+import time
 
 import numpy as np
 import pytest
-from cells import NOTEBOOKS, exercise_numbers, said_by
+from cells import NOTEBOOKS, exercise_numbers, run_cells, said_by
 from stand_ins import digits
 
 from mnist_edu import data
@@ -32,7 +33,8 @@ MODULES = {
     module.__name__[-2:]: module
     for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12)
 }
-TRAINS = {("04", "4")}
+TRAINS = {("04", "4"), ("11", "5")}
+LESSON_11 = ("network", "one-cycle", "orthogonal", "optimizers", "batches", "train")
 ALL = [
     pytest.param(notebook, number, marks=[pytest.mark.slow] * ((notebook, number) in TRAINS))
     for notebook in MODULES
@@ -52,6 +54,12 @@ def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
     if (notebook, number) in TRAINS:
         keras = pytest.importorskip("keras")
         names |= {"keras": keras, "layers": keras.layers, "digits": digits(train=2000)}
+    if (notebook, number) == ("11", "5"):
+        some = names.pop("digits")
+        names |= {"tf": pytest.importorskip("tensorflow"), "data": data, "time": time, "seed": 1}
+        names |= {"some_x": some.train.images, "some_y": some.train.labels}
+        names |= {"validation_x": some.validation.images, "validation_y": some.validation.labels}
+        names = run_cells("11", *LESSON_11, "short-training", **names)
     if (notebook, number) == ("02", "3"):
         names["tf"] = pytest.importorskip("tensorflow")
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."
