@@ -82,7 +82,7 @@ def kinds(model):
 def test_settings_and_splits(built):
     found = run_cells("11", "parameters")
     wanted = dict(train_images=55_000, start_images=10_000, summit_images=1_000, summit_epochs=8)
-    wanted |= dict(judged_images=2_000, timed_runs=10, ruler_images=10_000)
+    wanted |= dict(judged_images=2_000, timed_runs=50, ruler_images=10_000)
     assert {name: found[name] for name in wanted} == wanted
     for name in ("train", "validation", "test"):
         part, count = getattr(DIGITS, name), 300 if name == "train" else 10_000
