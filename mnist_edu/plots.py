@@ -493,6 +493,44 @@ def dots(
     return _finish(picture, source, f"{label + ': ' if label else ''}{'; '.join(told)}.")
 
 
+def ladder(
+    seconds: Mapping[str, Sequence[float]],
+    errors: Mapping[str, Sequence[float]],
+    source: str = "",
+) -> Picture:
+    """Show what each change costs and gains: time on the left, errors in 100 on the right.
+
+    Both are named alike, with a value for each seed: dots, and a bar at their mean. Time is on an
+    axis that multiplies. A line joins the means, from the first name down to the last.
+    """
+    _same_length("seconds", seconds, "errors", errors)
+    picture = Picture(height=1 + 0.34 * len(seconds))
+    charts = (("seconds (axis multiplies)", seconds, 3), ("errors in 100", errors, 3))
+    cells = picture.subplots(1, 2, sharey=True)
+    for axes, (label, values, digits) in zip(cells, charts, strict=True):
+        means = [float(np.mean(group)) for group in values.values()]
+        axes.plot(means, range(len(means)), color="0.75", linewidth=1, zorder=0)
+        for row, group in enumerate(values.values()):
+            axes.plot(group, np.full(len(group), row), "o", color=BLUE, alpha=0.6, markersize=5)
+            axes.plot(means[row], row, "|", color="black", markersize=12, markeredgewidth=2)
+            how = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 8}
+            axes.text(1.02, row, f"{means[row]:.{digits}g}", **how)
+        axes.set(xlabel=label)
+        axes.margins(x=0.06, y=0.08)
+        _plain(axes)
+    cells[0].set_xscale("log")
+    cells[0].xaxis.set_major_formatter("{x:g}")
+    names = [f"{number}  {name}" for number, name in enumerate(seconds, 1)]
+    cells[0].set(yticks=range(len(names)), yticklabels=names)
+    cells[0].invert_yaxis()
+    told = [
+        f"{_bar_sentence(name, np.asarray(time), 3)} seconds and {np.mean(wrong):.3g} errors in 100"
+        f" (from {min(wrong):.3g} to {max(wrong):.3g})"
+        for name, time, wrong in zip(names, seconds.values(), errors.values(), strict=True)
+    ]
+    return _finish(picture, source, f"{'; '.join(told)}.")
+
+
 def cards(
     runs: Mapping[str, Mapping[str, Sequence[float]]], columns: int = 3, source: str = ""
 ) -> Picture:

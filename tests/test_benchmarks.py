@@ -133,8 +133,11 @@ def test_race_asks_each_program_in_its_own_process(chosen, monkeypatch):
     chosen.ladder, chosen.torch_python, chosen.seeds = False, "other/python", 1
     race.measure(chosen)
     assert started == [("lesson", sys.executable, 1), ("record", "other/python", 1)]
-    assert asked == [{"seed": 0, "warm": True}, {"seed": 1}] * 2
-    assert list(shared.read(chosen.out)["race_summary"]) == ["notebook 11", "record"]
+    warm, ours = {"seed": 0, "warm": True}, {"seed": 1, "step": race.ITS_RUNG, "tuned": False}
+    assert asked == [warm, {"seed": 1}, ours, warm, {"seed": 1}]
+    names = ["notebook 11", race.IN_OUR_LOOP, "record"]
+    assert list(shared.read(chosen.out)["race_summary"]) == names
+    assert race.ITS_RUNG in {row["name"] for row in shared.stored("race")["ladder"]}
 
 
 # --- Costs ---------------------------------------------------------------------------------------

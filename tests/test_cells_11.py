@@ -22,9 +22,13 @@ pytestmark = pytest.mark.slow
 DIGITS = digits()
 SETTINGS = {"seed": 3, "train_images": 300, "start_images": 120, "summit_images": 40}
 SETTINGS |= {"summit_epochs": 4, "judged_images": 60, "timed_runs": 3, "ruler_images": 100}
-GUESSES = ("layer", "share", "strength", "strided", "race", "ablation", "gpu", "shift")
-DEFINITIONS = ("prepare", "network", "fit", "count", "fastest", "layer-seconds", "profile")
+GUESSES = ("layer", "share", "pull", "strength", "strided", "averaging", "race", "ablation")
+GUESSES += ("gpu", "shift")
+DEFINITIONS = ("prepare", "network", "fit", "count", "fastest", "layer-seconds", "step-seconds")
 DEFINITIONS += (
+    "other-seconds",
+    "profile",
+    "batch",
     "operations",
     "strided",
     "one-cycle",
@@ -78,7 +82,7 @@ def kinds(model):
 def test_settings_and_splits(built):
     found = run_cells("11", "parameters")
     wanted = dict(train_images=55_000, start_images=10_000, summit_images=1_000, summit_epochs=8)
-    wanted |= dict(judged_images=2_000, timed_runs=10, ruler_images=10_000)
+    wanted |= dict(judged_images=2_000, timed_runs=50, ruler_images=10_000)
     assert {name: found[name] for name in wanted} == wanted
     for name in ("train", "validation", "test"):
         part, count = getattr(DIGITS, name), 300 if name == "train" else 10_000
@@ -282,22 +286,51 @@ def test_each_layer_is_timed_forward_and_backward_with_its_own_input(built):
     asked = []
     keep = lambda layer, x, first: asked.append((layer, x, first)) or 0.002  # noqa: E731
     model = built["strided"]()
-    found = run(built, "profile", layer_seconds=keep)["profile"](model, built["train_x"][:4])
+    rest, images = [], built["train_x"][:4]
+    more = {"layer_seconds": keep, "loss_seconds": lambda *how: rest.append(how) or 0.003}
+    more["optimizer_seconds"] = lambda *how: rest.append(how) or 0.004
+    found = run(built, "profile", **more)["profile"](model, images, [1, 2, 3, 4], "update")
     assert list(found) == [
         *("0 Rescaling 28 x 28", "1 Reshape 28 x 28 x 1", "2 Conv2D 12 x 12 x 12"),
-        *("3 Conv2D 6 x 6 x 32", "5 Dense 64", "6 Dense 10"),
+        *("3 Conv2D 6 x 6 x 32", "4 Flatten 1152", "5 Dense 64", "6 Dense 10", "loss", "optimizer"),
     ]
-    assert (
-        set(found.values()) == {2.0}
-        and [first for _, _, first in asked] == [True] * 3 + [False] * 3
-    )
+    assert [*found.values()] == [2.0] * 7 + [3.0, 4.0]
+    assert [first for _, _, first in asked] == [True] * 3 + [False] * 4
     for layer, x, _ in asked:
         assert x.shape[1:] == layer.input.shape[1:], layer.name
+    (logits, labels), (weights, update) = rest
+    np.testing.assert_allclose(logits, model(images), atol=1e-5)
+    assert labels.numpy().tolist() == [1, 2, 3, 4] and update == "update"
+    assert [id(w) for w in weights] == [id(w) for w in model.trainable_variables]
 
 
-@about("11", "operations (step_seconds)", "what is timed is not one training step with Adam")
+@about("11", "other-seconds", "the loss has another gradient, or the optimizer gets other shapes")
+def test_loss_and_optimizer_are_timed_as_in_a_step(built):
+    found = run(built, "other-seconds", fastest=lambda work: work())
+    logits = tf.constant(np.random.default_rng(0).normal(size=(4, 10)), tf.float32)
+    gradient = found["loss_seconds"](logits, tf.constant([3, 1, 4, 1]))
+    wanted = (tf.nn.softmax(logits).numpy() - np.eye(10)[[3, 1, 4, 1]]) / 4
+    np.testing.assert_allclose(gradient, wanted, atol=1e-6)
+    weights = [tf.Variable(part) for part in weights_and_gradients()[0]]
+    asked = []
+    found["optimizer_seconds"](weights, asked.extend)
+    assert [part.shape for part in asked] == [weight.shape for weight in weights]
+
+
+@about("11", "profile-finish-parts", "a profile changes the network that is read afterwards")
+def test_the_last_profile_leaves_the_weights_as_they_are(built):
+    model = built["strided"]()
+    before = [weight.numpy() for weight in model.trainable_variables]
+    batch = built["train_x"][:8], built["train_y"][:8].astype(np.int32)
+    found = run(built, "profile-finish-parts", fast_model=model, batch=batch)
+    assert found["printed"].startswith("parts: ") and found["parts"]["optimizer"] > 0
+    for old, weight in zip(before, model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, weight.numpy())
+
+
+@about("11", "step-seconds", "what is timed is not one training step with Adam")
 def test_a_timed_step_is_one_step_of_adam(built):
-    run_step = run(built, "operations", fastest=lambda step: step())["step_seconds"]
+    run_step = run(built, "step-seconds", fastest=lambda step: step())["step_seconds"]
     model = built["network"](keras.layers.Flatten())
     x, y = built["train_x"][:32], built["train_y"][:32].astype(np.int32)
     W, b = model.get_weights()
@@ -324,6 +357,7 @@ def test_share_of_the_machine_is_operations_of_the_batch_over_time(built):
         return seconds[id(model)]
 
     more = {"course": course, "step_seconds": step_seconds, "matrix_speed": 1e9}
+    assert len(built["batch"][0]) == 128 and built["batch"][1].dtype == np.int32
     found = run(built, "course-steps", "course-table", **more)
     for name, model in course.items():
         wanted = 128 * built["operations"](model) / seconds[id(model)] / 1e9
@@ -453,7 +487,181 @@ def test_strengths_are_those_of_the_second_convolution(built):
     gradient = found["strengths"]["gradient"]
     assert built["kept"].compared == [gradient[0] / gradient[15]]
     _, (curves,), _ = built["kept"].drawn[-1]
-    np.testing.assert_allclose(curves["gradient"], gradient / gradient[0])
+    np.testing.assert_allclose(curves["gradient"], gradient)
+    step, bare = curves["Muon's step"], curves["without the factor"]
+    np.testing.assert_allclose(step / bare, np.full(32, (108 / 32) ** 0.5))
+
+
+@about("11", "pull, look-pull", "not the polynomial of Muon, or the weak number is another")
+def test_plain_numbers_are_pulled_as_the_strengths_of_a_matrix_are(built):
+    run(built, "pull", "look-pull")
+    step = polar(np.diag([10, 0.1])) * 1.0
+    rows = built["kept"].tables[0]
+    assert [row["rounds"] for row in rows] == [*range(6)]
+    wanted = [f"{value:.3f}" for value in np.diag(step)]
+    assert [rows[3]["strong"], rows[3]["weak"]] == wanted
+    assert built["kept"].compared == [float(wanted[1])]
+
+
+@about("11", "matrix-pull-text", "the factors named in the text are others than the code's")
+def test_factors_of_the_text_are_those_of_the_code(built):
+    hidden = [
+        weight for weight in built["strided"]().trainable_variables[:-2] if len(weight.shape) > 1
+    ]
+    found = []
+    for weight in hidden:
+        gradient = np.random.default_rng(0).normal(size=weight.shape).astype(np.float32)
+        rows = int(np.prod(weight.shape[:-1]))
+        ours = np.linalg.norm(built["orthogonal"](gradient)) / np.linalg.norm(
+            polar(gradient) / max(1, rows / weight.shape[-1]) ** 0.5
+        )
+        found.append(round(float(ours), 2))
+        assert rows > weight.shape[-1], "the published factor would not be 1"
+    assert found == [1.44, 1.84, 4.24]
+
+
+@about("11", "averaged, last-and-mean", "the mean is another, or its network is judged as the last")
+def test_averaged_weights_are_a_running_mean_of_those_of_muon(built):
+    start, gradients, factors = weights_and_gradients()
+    found = run(built, "averaged")
+    weights, plain = ([tf.Variable(part) for part in start] for _ in range(2))
+    update, reference = found["averaged_muon"](weights), built["muon"](plain)
+    wanted = [part.copy() for part in start]
+    for some, factor in zip(gradients, factors, strict=True):
+        for step in (update, reference):
+            step([tf.constant(part) for part in some], factor)
+        wanted = [0.95 * w + 0.05 * p.numpy() for w, p in zip(wanted, plain, strict=True)]
+    for mean, right, weight, other in zip(found["means"], wanted, weights, plain, strict=True):
+        np.testing.assert_allclose(mean, right, atol=1e-5)
+        np.testing.assert_allclose(weight, other, atol=1e-6)
+
+
+@about("11", "last-and-mean, averaging, averaging-figure", "judged before, or under another name")
+def test_each_network_is_judged_by_its_last_weights_and_by_their_mean(built):
+    asked, weight = [], tf.Variable(1.0)
+
+    def train(images, labels, make, **how):
+        asked.append((len(images), make, how))
+        return SimpleNamespace(trainable_variables=[weight]), None
+
+    def accuracy(model, images, labels):
+        assert images is built["validation_x"] and labels is built["validation_y"]
+        return float(weight.numpy())
+
+    more = {"train": train, "accuracy": accuracy, "means": [tf.constant(0.75)]}
+    cells = run(built, "last-and-mean", averaged_muon="averaged", **more)
+    assert cells["last_and_mean"]("falls", 7) == (0.0, 25.0) and float(weight.numpy()) == 0.75
+    how = {"optimizer": "averaged", "factors": "falls", "seed": 7}
+    assert asked == [(300, built["strided"], how)]
+    falls = {id(built["one_cycle"]): (2.0, 1.5), id(built["constant"]): (4.0, 2.0)}
+    judge = lambda factors, seed: falls[id(factors)]  # noqa: E731
+    found = run(built, "averaging", "averaging-figure", last_and_mean=judge)
+    assert found["judged"] == {
+        **{"one cycle, last": [2.0] * 3, "one cycle, mean": [1.5] * 3},
+        **{"constant, last": [4.0] * 3, "constant, mean": [2.0] * 3},
+    }
+    assert [number for _, _, number in found["runs"]] == [3, 3, 4, 4, 5, 5]
+    assert built["kept"].compared == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "name"), [("START", "keras_example"), ("STRIDED", "strided"), ("SUMMIT", "summit")]
+)
+@about("11", "start-figure, strided-figure, summit-figure", "the drawing is of another network")
+def test_drawn_networks_are_those_that_are_built(built, drawn, name):
+    model, stack = built[name](), getattr(nb11, drawn)[1:]
+    assert sum(layer.parameters for layer in stack) == model.count_params()
+    shapes = [tuple(layer.output.shape[1:]) for layer in model.layers]
+    places = [shapes.index(layer.shape) for layer in stack]
+    assert places == sorted(places), "another order"
+    windows = [layer.kernel_size for layer in model.layers if hasattr(layer, "kernel_size")]
+    assert [layer.window for layer in stack if "conv" in layer.name] == windows
+
+
+@about("11", "opening, ladder-figure, look-seeds, record-table", "another row of the stored race")
+def test_stored_race_is_shown_under_its_names(built):
+    found = run(built, "opening", "ladder-figure", "look-seeds", "record-table")
+    (_, (both, _), _), (_, (seconds, wrong), _) = built["kept"].drawn[-2:]
+    ladder = nb11.stored("race")["ladder_summary"]
+    assert [round(np.mean(part), 4) for part in both.values()] == [
+        ladder[name]["seconds"][0] for name in ("Keras' example, 8 passes with fit", "1.3 passes")
+    ]
+    assert list(seconds) == list(wrong) == list(built["ladder"])
+    for name in seconds:
+        assert 1 - np.mean(wrong[name]) / 100 == pytest.approx(
+            ladder[name]["accuracy"][0], abs=1e-4
+        )
+    low, high = nb11.stored("race")["race_summary"]["notebook 11"]["accuracy"][1:]
+    assert built["kept"].compared == [round(10_000 * (high - low))]
+    assert found["rungs_of_ours"]["notebook 11"] == ladder["1.3 passes"]
+
+
+def lean(*stack):
+    layers = keras.layers
+    known = {"c": lambda: layers.Conv2D(8, 5, strides=2), "f": layers.Flatten, "r": layers.ReLU}
+    known |= {"d": lambda: layers.Dense(16), "D": lambda: layers.Dense(400, "relu")}
+    known |= {"s": layers.Softmax, "l": lambda: layers.SeparableConv2D(4, 3)}
+    known |= {"a": lambda: layers.Dense(10, "softmax")}
+    return lambda built: built["network"](*[known[name]() for name in stack])
+
+
+WRONG_NETWORKS = [
+    (lambda built: [1, 2], "not its layers"),
+    (
+        lambda built: keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)]),
+        "28 x 28 bytes",
+    ),
+    (lean("c"), "ten logits"),
+    (lambda built: _with_softmax(built), "softmax twice"),
+    (lean("l", "f"), "SeparableConv2D is not counted"),
+    (lean("f", "D"), "317,600 multiplications are more than 120,000. Layer 3, Dense, alone takes"),
+    (lean("f"), "one layer that learns"),
+    (lean("c", "f", "d"), "no activation between"),
+    (lean("f", "d", "r"), "You may spend 120,000"),
+    (lambda built: built["network"](*_spent()), "Spend the multiplications elsewhere"),
+]
+
+
+def _with_softmax(built):
+    stack = built["network"](keras.layers.Flatten()).layers[:-1]
+    return keras.Sequential([keras.Input((28, 28)), *stack, keras.layers.Dense(10, "softmax")])
+
+
+def _spent():
+    return keras.layers.Conv2D(8, 5, strides=2, activation="relu"), keras.layers.Flatten()
+
+
+@pytest.mark.parametrize(("make", "words"), WRONG_NETWORKS)
+@about("11", "ex-5", "a wrong network passes, or its mistake is called by another name")
+def test_lean_network_names_the_mistake(built, make, words):
+    def untrained(function):
+        model = function()
+        model.set_weights([np.zeros_like(part) for part in model.get_weights()])
+        return model
+
+    images, labels = DIGITS.validation.images, DIGITS.validation.labels
+    said = nb11.lean_network.verdict(lambda: make(built), untrained, images, labels)
+    assert said.startswith("✗ Not yet: ") and words in said, said
+
+
+@about("11", "short-training, ex-5-solution", "another training, or the solution costs too much")
+def test_lean_solution_is_within_its_price_and_trained_as_said(built):
+    asked = []
+
+    def train(images, labels, make, **how):
+        asked.append((images, labels, how))
+        return make(), None
+
+    some = {"some_x": built["train_x"][:200], "some_y": built["train_y"][:200]}
+    kept = SimpleNamespace(lean_network=lambda *how: asked.append(how))
+    found = run(built, "short-training", "ex-5-solution", train=train, nb11=kept, **some)
+    make, short, images, labels = asked[0]
+    assert images is built["validation_x"] and labels is built["validation_y"]
+    model = short(make)
+    assert sum(map(built["multiplications"], model.layers)) <= nb11.MOST_WORK
+    assert (asked[1][0] is some["some_x"], asked[1][1] is some["some_y"]) == (True, True)
+    how = {"optimizer": built["muon"], "batch": 64, "seed": 3, "epochs": 100.0}
+    assert asked[1][2] == how and make is found["lean"]
 
 
 @about("11", "batches", "not each image once a pass, or another number of steps")
@@ -607,7 +815,8 @@ def test_rungs_and_race_are_trained_and_judged_as_said(built):
     np.testing.assert_array_equal(labels, np.concatenate([built["train_y"], built["validation_y"]]))
     assert how == built["finish"] and seed == 3
     assert found["test_accuracy"] == pytest.approx(0.41)
-    assert built["kept"].compared == pytest.approx([0.2, 0.41])
+    assert built["kept"].compared == pytest.approx([0.2])
+    assert found["printed"] == "test accuracy 0.4100"
     assert [[*row.values()][2] for row in built["kept"].tables[0]] == ["1.00", "0.50", "0.33"]
 
 

@@ -136,6 +136,11 @@ GIVEN = {  # what a checker gets beside the answer
         (np.zeros((8, 28, 28, 1)), np.zeros(8)),
         (np.zeros((8, 28, 28, 1)), np.zeros(8)),
     ],
+    nb11.lean_network: [
+        lambda make: make(),
+        digits(20, 10, 10).test.images,
+        digits(20, 10, 10).test.labels,
+    ],
 }
 
 
@@ -165,6 +170,7 @@ def solutions():
         names = {module: SimpleNamespace(**kept), "np": np, "json": json, "digits": None}
         names["parts"] = SimpleNamespace(validation=None)
         names |= dict.fromkeys(("train_x", "train_y", "validation_x", "validation_y", "wanted"))
+        names["short_training"] = None
         names["tf"] = pytest.importorskip("tensorflow") if module == "nb02" else None
         names["keras"] = keras = pytest.importorskip("keras") if module == "nb07" else None
         names["layers"] = keras and keras.layers

@@ -4,6 +4,7 @@ import functools
 import itertools
 import json
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -32,7 +33,8 @@ MODULES = {
     module.__name__[-2:]: module
     for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12)
 }
-TRAINS = {("04", "4")}
+TRAINS = {("04", "4"), ("11", "5")}
+LESSON_11 = ("network", "one-cycle", "orthogonal", "optimizers", "batches", "train")
 ALL = [
     pytest.param(notebook, number, marks=[pytest.mark.slow] * ((notebook, number) in TRAINS))
     for notebook in MODULES
@@ -63,6 +65,12 @@ def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
         names |= {"validation_x": kept[1], "validation_y": drawn().test.labels, "wanted": 0.7}
     if (notebook, number) == ("10", "5"):
         names |= {"cv2": pytest.importorskip("cv2"), "read_labels": nearest}
+    if (notebook, number) == ("11", "5"):
+        some = names.pop("digits")
+        names |= {"tf": pytest.importorskip("tensorflow"), "data": data, "time": time, "seed": 1}
+        names |= {"some_x": some.train.images, "some_y": some.train.labels}
+        names |= {"validation_x": some.validation.images, "validation_y": some.validation.labels}
+        names = run_cells("11", *LESSON_11, "short-training", **names)
     if (notebook, number) == ("02", "3"):
         names["tf"] = pytest.importorskip("tensorflow")
     assert said_by(notebook, f"ex-{number}-solution", **names) == "✓ Right."

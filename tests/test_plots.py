@@ -41,6 +41,9 @@ EVERY = {
     "shift_ruler": lambda: plots.shift_ruler({"softmax": [0.92, 0.7, 0.3, 0.1, 0]}, "MNIST"),
     "bars": lambda: plots.bars({"one": 1.5, "many": [1, 2, 4]}, "seconds", source="MNIST"),
     "dots": lambda: plots.dots({"one": [0.9], "many": [0.91, 0.92, 0.94]}, "accuracy", "MNIST"),
+    "ladder": lambda: plots.ladder(
+        {"slow": [30, 40], "fast": [0.5, 1]}, {"slow": [1, 1.5], "fast": [2, 2.25]}, "MNIST"
+    ),
     "cards": lambda: plots.cards({"A": CARD, "B": CARD, "C": CARD, "D": CARD}, source="MNIST"),
     "weights": lambda: plots.weights(np.linspace(-1, 3, 7840).reshape(784, 10), source="MNIST"),
     "activations": lambda: plots.activations(np.arange(49 * 8).reshape(7, 7, 8), source="MNIST"),

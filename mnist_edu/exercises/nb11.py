@@ -3,10 +3,33 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mnist_edu.drawings import Layer
 from mnist_edu.exercises.checker import Asked, Mistake, exercise, expect
+
+# --- Drawings of the networks --------------------------------------------------------------------
+
+# Rescaling and reshaping learn nothing and are left out; a pooling stands with its convolution.
+START = [(28, 28, 1), Layer("conv", (26, 26, 32), 320, "", (3, 3))]
+START += [Layer("max-pool", (13, 13, 32), 0, "ReLU", (2, 2))]
+START += [Layer("conv", (11, 11, 64), 18_496, "", (3, 3))]
+START += [Layer("max-pool", (5, 5, 64), 0, "ReLU", (2, 2)), Layer("flatten,\ndropout", (1600,))]
+START += [Layer("dense", (10,), 16_010)]
+
+STRIDED = [(28, 28, 1), Layer("conv,\nstride 2", (12, 12, 12), 312, "ReLU", (5, 5))]
+STRIDED += [Layer("conv,\nstride 2", (6, 6, 32), 3_488, "ReLU", (3, 3))]
+STRIDED += [Layer("flatten", (1152,)), Layer("dense", (64,), 73_792, "ReLU")]
+STRIDED += [Layer("dense", (10,), 650)]
+
+SUMMIT = [(28, 28, 1), Layer("conv,\npool", (14, 14, 48), 1_392, "", (5, 5))]
+SUMMIT += [Layer("conv", (14, 14, 72), 31_392, "", (3, 3))]
+SUMMIT += [Layer("conv,\npool", (7, 7, 72), 46_944, "", (3, 3))]
+SUMMIT += [Layer("conv", (7, 7, 144), 93_888, "", (3, 3))]
+SUMMIT += [Layer("conv,\npool", (3, 3, 144), 187_200, "", (3, 3))]
+SUMMIT += [Layer("flatten,\ndropout", (1296,)), Layer("dense", (10,), 12_970)]
 
 # --- Stored measurements -------------------------------------------------------------------------
 
@@ -40,6 +63,20 @@ def summary_rows(summary: dict, compared_with: str = "", times: bool = True) -> 
         row = (taken if times else {}) | {"accuracy (%)": accuracy, "seeds": row["seeds"]}
         rows.append({"program": name} | row)
     return rows
+
+
+def per_seed(rows: list[dict], key: str, scale: float = 1.0) -> dict[str, list[float]]:
+    """Return a benchmark's numbers by name: ``{"Muon": [0.94, 0.95, 1.02], ...}``, times ``scale``.
+
+    Parameters
+    ----------
+    rows : such as ``stored("race")["ladder"]``: one dict for each name and seed
+    key : ``"seconds"``, ``"steps"`` or ``"accuracy"``
+    """
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        found.setdefault(row["name"], []).append(scale * row[key])
+    return found
 
 
 def short(value: object) -> str:
@@ -112,7 +149,7 @@ def step_to_orthogonal(function: Asked) -> None:
 
 @exercise
 def running_mean(function: Asked) -> None:
-    """Check one step of an average of weights that keeps a share of what it was."""
+    """Check one step of an average of weights that keeps a fraction of what it was."""
     average, weights = np.array([1.0, -2.0, 0.0]), np.array([2.0, 2.0, 10.0])
     mistakes = [
         (0.1 * average + 0.9 * weights, "swapped: `keep` is the share of the old average."),
@@ -129,3 +166,78 @@ def running_mean(function: Asked) -> None:
     expect(function(average, weights, 0.5), (average + weights) / 2, [], half)
     if function.changed:
         raise Mistake("you changed the average that was given to you. Return a new one.")
+
+
+# --- A network of one's own ----------------------------------------------------------------------
+
+MOST_WORK, WANTED = 120_000, 0.94
+
+
+@exercise
+def lean_network(
+    function: Callable, train: Callable, images: np.ndarray, labels: np.ndarray
+) -> None:
+    """Judge a learner's cheap network: its form, its multiplications, what it reads once trained.
+
+    Parameters
+    ----------
+    function : the answer; makes a new, untrained Keras model of 28 x 28 bytes and ten logits
+    train : gets the answer, trains a network of it and returns it: the same for everyone
+    images, labels : uint8 (n, 28, 28) and (n,), not trained with
+    """
+    model = function()
+    if not hasattr(model, "layers") or not hasattr(model, "predict"):
+        raise Mistake("return the model that `network(...)` gives, not its layers.")
+    _judge_form(model)
+    found = train(function)
+    answers = found.predict(images, batch_size=1000, verbose=0).argmax(1)
+    accuracy = float(np.mean(answers == labels))
+    if accuracy < WANTED:
+        raise Mistake(f"it reads {accuracy:.3f} of the validation digits. {_advice(model)}")
+
+
+def _judge_form(model: Any) -> None:
+    """Raise the mistake that shows before any training."""
+    if tuple(model.input_shape[1:]) != (28, 28):
+        raise Mistake("it does not take images of 28 x 28 bytes. Build it with `network(...)`.")
+    if tuple(model.output_shape[1:]) != (10,):
+        raise Mistake(f"ten logits should come out, not {tuple(model.output_shape[1:])}. Flatten?")
+    if _function(model.layers[-1]) == "softmax":
+        raise Mistake("it ends in a softmax, and the loss applies one to logits: softmax twice.")
+    for layer in model.layers:
+        if layer.weights and _kind(layer) not in ("Conv2D", "Dense", "BatchNormalization"):
+            raise Mistake(f"the work of {_kind(layer)} is not counted here: use Conv2D and Dense.")
+    work = {i: _multiplications(layer) for i, layer in enumerate(model.layers)}
+    total, most = sum(work.values()), max(work, key=work.__getitem__)
+    if total > MOST_WORK:
+        largest = f"Layer {most}, {_kind(model.layers[most])}, alone takes {work[most]:,}"
+        raise Mistake(f"{total:,} multiplications are more than {MOST_WORK:,}. {largest}.")
+
+
+def _advice(model: Any) -> str:
+    """Return the likely reason why a network within the budget reads badly."""
+    learning = [layer for layer in model.layers if _kind(layer) in ("Conv2D", "Dense")]
+    bent = [layer for layer in model.layers if _kind(layer) in ("ReLU", "Activation")]
+    if len(learning) == 1:
+        return "It has one layer that learns: softmax regression. It needs a hidden one."
+    if not bent and all(_function(layer) == "linear" for layer in learning):
+        return "There is no activation between its layers, so together they are one layer."
+    spent = sum(map(_multiplications, model.layers))
+    if spent < MOST_WORK / 4:
+        return f"It spends {spent:,} multiplications. You may spend {MOST_WORK:,}."
+    return "Spend the multiplications elsewhere: more filters on smaller maps, perhaps."
+
+
+def _kind(layer: Any) -> str:
+    return type(layer).__name__
+
+
+def _function(layer: Any) -> str:
+    return getattr(getattr(layer, "activation", None), "__name__", "linear")
+
+
+def _multiplications(layer: Any) -> int:
+    """Count them for one image: weights without biases, times places of the output."""
+    if _kind(layer) not in ("Conv2D", "Dense"):
+        return 0
+    return int(np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1], dtype=int))
