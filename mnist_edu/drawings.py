@@ -411,8 +411,8 @@ def _draw_dropped(axes, x: float, away: float, stays: Sequence[bool]) -> None:
         for lean in () if stay else (-1, 1):
             cross = [np.add(place, (sign * 0.07, sign * lean * 0.07)) for sign in (-1, 1)]
             axes.plot(*zip(*cross, strict=True), color=ORANGE, linewidth=1.4, zorder=3)
-    for place in ends[0]:
-        axes.add_patch(Rectangle(np.subtract(place, 0.08), 0.16, 0.16, **SHEET))
+    for x, y in ends[0]:
+        axes.add_patch(Rectangle((x - 0.08, y - 0.08), 0.16, 0.16, **SHEET))
     for place in ends[1]:
         axes.add_patch(Circle(place, 0.09, **SHEET))
 
