@@ -575,15 +575,19 @@ def _draw_card(axes, name: str, history: Mapping[str, Sequence[float]], metric: 
     return f"{name}, {metric}: {', '.join(told)}."
 
 
-def reliability(bins: Mapping[str, np.ndarray], source: str = "") -> Picture:
+def reliability(bins: Mapping[str, np.ndarray], source: str = "", images: int = 0) -> Picture:
     """Show accuracy against confidence, one line a network; large marks stand for many images.
 
     Parameters
     ----------
     bins : dict from name to an array (bins, 3): share of the images, mean confidence, accuracy
+    images : how many there are: a second panel then counts those in each bin
     """
-    picture = Picture(height=3.6, width=5.2)
-    axes = picture.subplots()
+    picture = Picture(height=5.0 if images else 3.6, width=5.2)
+    cells = picture.subplots(
+        1 + bool(images), sharex=True, squeeze=False, height_ratios=[2, 1][: 1 + bool(images)]
+    )[:, 0]
+    axes = cells[0]
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, label="as sure as right")
     told = []
     for style, (name, rows) in zip(_styles(bins, 6), bins.items(), strict=True):
@@ -593,11 +597,18 @@ def reliability(bins: Mapping[str, np.ndarray], source: str = "") -> Picture:
         axes.scatter(sure, right, s=12 + 150 * share, label=name, **points)
         gap = float((share * (sure - right)).sum())
         told.append(f"{name}: on average {abs(gap):.3f} too {'sure' if gap > 0 else 'modest'}")
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="confidence", ylabel="accuracy")
+        if images:
+            cells[1].plot(sure, share * images, markersize=4, **style)
+            told[-1] += f", {share.max() * images:.0f} images in its fullest bin"
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.04), ylabel="accuracy")
+    cells[-1].set(xlabel="confidence")
+    if images:
+        cells[1].set(yscale="log", ylabel="images in the bin")
     legend = axes.legend(fontsize=8)
     for handle in legend.legend_handles[1:]:
         handle.set_sizes([24])
-    _plain(axes)
+    for axes in cells:
+        _plain(axes)
     return _finish(picture, source, f"{'; '.join(told)}.")
 
 
@@ -662,14 +673,22 @@ def weights(
     return _finish(picture, source, sentence)
 
 
-def activations(maps: np.ndarray, columns: int = 8, source: str = "") -> Picture:
-    """Show the maps (h, w, k) that a layer makes of one image; bright is a strong answer."""
+def activations(
+    maps: np.ndarray, columns: int = 8, source: str = "", labels: Sequence | None = None
+) -> Picture:
+    """Show the maps (h, w, k) that a layer makes of one image; bright is a strong answer.
+
+    ``labels`` (k,) are written below the maps, such as their numbers.
+    """
     maps = np.asarray(maps, float)
     if maps.ndim != 3:
         raise ValueError(f"the maps of one image are (h, w, k), not {maps.shape}")
-    picture, cells = _grid(maps.shape[-1], columns, caption=False)
+    names = [""] * maps.shape[-1] if labels is None else list(labels)
+    _same_length("maps", maps.T, "labels", names)
+    picture, cells = _grid(maps.shape[-1], columns, caption=labels is not None)
     for i, axes in enumerate(cells):
         axes.imshow(maps[..., i], cmap="cividis", vmin=maps.min(), vmax=maps.max())
+        axes.set_xlabel(str(names[i]), fontsize=9, labelpad=2)
     strongest = int(maps.max((0, 1)).argmax())
     silent = int((maps.max((0, 1)) <= 0).sum())
     height, width, count = maps.shape
@@ -677,6 +696,64 @@ def activations(maps: np.ndarray, columns: int = 8, source: str = "") -> Picture
         f"{count} maps of {height} x {width}; map {strongest} answers most strongly "
         f"({maps.max():.3g}), {silent} stay silent."
     )
+    return _finish(picture, source, sentence)
+
+
+def filters_and_maps(
+    filters: np.ndarray, maps: np.ndarray, columns: int = 8, source: str = ""
+) -> Picture:
+    """Show each filter (h, w, k) above the map (H, W, k) that it makes; both carry its number."""
+    filters, maps = np.asarray(filters, float), np.asarray(maps, float)
+    _same_length("filters", filters.T, "maps", maps.T)
+    count = maps.shape[-1]
+    picture, cells = _grid(2 * -(-count // columns) * columns, columns, caption=True)
+    reach = np.abs(filters).max() or 1.0
+    for i in range(-(-count // columns) * columns):
+        above = cells[2 * columns * (i // columns) + i % columns]
+        below = cells[2 * columns * (i // columns) + columns + i % columns]
+        if i >= count:
+            above.remove()
+            below.remove()
+            continue
+        _draw_signed(above, filters[..., i], reach)
+        above.set_xlabel(f"filter {i}", fontsize=8, labelpad=2)
+        below.imshow(maps[..., i], cmap="cividis", vmin=maps.min(), vmax=maps.max())
+        below.set_xlabel(f"map {i}", fontsize=8, labelpad=2)
+    strongest = int(maps.max((0, 1)).argmax())
+    sentence = (
+        f"{count} filters, each above its map; purple weights want ink, orange ones none. "
+        f"Map {strongest} answers most strongly ({maps.max():.3g})."
+    )
+    return _finish(picture, source, sentence)
+
+
+def directions(points: np.ndarray, shadows: int = 12, source: str = "") -> Picture:
+    """Show points (n, 2), the line along which they spread most, and the line across it.
+
+    ``shadows`` of the points are dropped onto the first line, which is blue; the other is orange.
+    """
+    points = np.asarray(points, float)
+    middle = points.mean(0)
+    _, sizes, lines = np.linalg.svd(points - middle, full_matrices=False)
+    spread = sizes / np.sqrt(len(points))
+    picture = Picture(height=3.6, width=5.2)
+    axes = picture.subplots()
+    axes.scatter(*points.T, s=10, color="0.6")
+    for line, size, colour, name in zip(
+        lines, spread, (BLUE, ORANGE), ("first", "second"), strict=True
+    ):
+        ends = middle + np.outer([-2.5, 2.5], size * line)
+        axes.plot(*ends.T, color=colour, linewidth=2, label=f"{name} direction")
+    for point in points[np.linspace(0, len(points) - 1, shadows).astype(int)]:
+        foot = middle + ((point - middle) @ lines[0]) * lines[0]
+        axes.plot(*np.stack([point, foot]).T, color="0.3", linewidth=0.8, linestyle=":")
+        axes.scatter(*foot, s=14, color=BLUE, zorder=3)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set(xlabel="one number", ylabel="the other number")
+    axes.legend(fontsize=8)
+    _plain(axes)
+    kept = spread[0] ** 2 / (spread**2).sum()
+    sentence = f"{len(points)} points. The first direction alone keeps {kept:.0%} of their spread."
     return _finish(picture, source, sentence)
 
 

@@ -9,7 +9,6 @@ from cells import code_with, run_cells
 from fake_training import Reader, few_digits, listening, seedless, settings
 
 from mnist_edu import data, lesson, plots
-from mnist_edu.exercises import nb08
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +16,6 @@ FEW = few_digits()
 SPLITS = {"train": FEW.train, "validation": FEW.validation, "test": FEW.test}
 X = {name: part.images / np.float32(255) for name, part in SPLITS.items()}
 Y = {name: part.labels for name, part in SPLITS.items()}
-NAMES = ("softmax", "dense", "CNN")
 READS_TEST = {"prepare", "report", "ruler"}
 
 
@@ -42,9 +40,9 @@ def run(begun):
 
 @pytest.fixture(scope="module")
 def networks(begun):
-    """Make the three networks, untrained."""
+    """Make the network, untrained."""
     begun["keras"].utils.set_random_seed(1)
-    return run_cells("08", "networks", "make-networks", **begun)
+    return run_cells("08", "networks", "make-network", **begun)
 
 
 def softmax_of(logits):
@@ -53,30 +51,24 @@ def softmax_of(logits):
 
 
 def made_up(n=300, seed=0):
-    """Make up labels and the probabilities of three networks, the later ones better."""
+    """Make up labels and the probabilities of a network that is mostly right."""
     random = np.random.default_rng(seed)
-    labels = random.integers(0, 10, n)
-    logits = {name: random.normal(0, 2, (n, 10)) for name in NAMES}
-    for better, name in enumerate(NAMES, 2):
-        logits[name][np.arange(n), labels] += 1.5 * better
-    return labels, {name: softmax_of(z) for name, z in logits.items()}
+    labels, logits = random.integers(0, 10, n), random.normal(0, 2, (n, 10))
+    logits[np.arange(n), labels] += 6
+    return labels, softmax_of(logits)
 
 
 LABELS, GIVEN = made_up()
-SURE, ANSWER = GIVEN["CNN"].max(1), GIVEN["CNN"].argmax(1)
+SURE, ANSWER = GIVEN.max(1), GIVEN.argmax(1)
 ASKED = {"validation_y": LABELS, "probabilities": GIVEN, "predicted": ANSWER}
 ASKED |= {"wrong": ANSWER != LABELS, "sure": SURE}
-ERRORS = {"confidence": {name: p.max(1) for name, p in GIVEN.items()}}
-ERRORS |= {"right": {name: p.argmax(1) == LABELS for name, p in GIVEN.items()}}
 
 
 # --- What is prepared ----------------------------------------------------------------------------
 
 
 def test_parameters_are_those_that_the_text_and_the_bands_speak_of(begun):
-    expected = {"source": "auto", "seed": 1, "train_images": 55_000, "dense_epochs": 5}
-    expected |= {"few_images": 1000, "few_epochs": 100, "wanted_accuracy": 0.995}
-    expected |= {"disturbed_images": 1000, "ruler_images": 10_000}
+    expected = {"source": "auto", "seed": 1, "train_images": 55_000, "ruler_images": 10_000}
     found = {name: begun[name] for name in expected}
     assert found == expected, "08:parameters: a default differs from what the text speaks of"
 
@@ -105,65 +97,56 @@ def test_test_images_stay_closed_until_the_report():
 # --- The networks --------------------------------------------------------------------------------
 
 
-def test_three_networks_have_the_layers_of_their_text(networks):
+def test_network_has_the_layers_of_its_text(networks):
     layers = networks["keras"].layers
     maps = [layers.Reshape((28, 28, 1))]
     for filters in (16, 36):
         maps += [layers.Conv2D(filters, 5, padding="same"), layers.MaxPool2D(2, 2), layers.ReLU()]
-    expected = {
-        "softmax": [layers.Flatten()],
-        "dense": [layers.Flatten(), layers.Dense(128, "relu")],
-        "CNN": [*maps, layers.Flatten(), layers.Dense(128, "relu")],
-    }
-    assert list(networks["models"]) == list(expected), "08:make-networks: names"
-    for name, model in networks["models"].items():
-        found, right = settings(model.layers), settings([*expected[name], layers.Dense(10)])
-        assert found == right, f"08:make-networks: layers of {name}"
-        assert model.input_shape == (None, 28, 28), f"08:networks: images of {name}"
-    assert networks["printed"].splitlines() == [
-        "softmax: 7,850 weights",
-        "dense: 101,770 weights",
-        "CNN: 242,062 weights",
-    ], "08:make-networks: weights"
-    assert [networks["softmax"], networks["dense"], networks["cnn"]] == list(
-        networks["models"].values()
-    ), "08:make-networks: a name stands for another network"
+    expected = [*maps, layers.Flatten(), layers.Dense(128, "relu"), layers.Dense(10)]
+    cnn = networks["cnn"]
+    assert settings(cnn.layers) == settings(expected), "08:make-network: layers"
+    assert cnn.input_shape == (None, 28, 28), "08:make-network: images"
+    assert networks["printed"] == "242,062 weights", "08:make-network: weights"
 
 
-def test_networks_are_compiled_for_logits(networks):
-    keras = networks["keras"]
-    for name, model in networks["models"].items():
-        right = keras.optimizers.Adam(name=model.optimizer.name).get_config()
-        assert model.optimizer.get_config() == right, f"08:networks: optimizer of {name}"
-        right = keras.losses.SparseCategoricalCrossentropy(from_logits=True).get_config()
-        assert model.loss.get_config() == right, f"08:networks: loss of {name} takes no logits"
-        told = model.get_compile_config()["metrics"]
-        assert told == ["accuracy"], f"08:networks: {name} does not tell its accuracy"
+def test_drawing_is_of_the_network_that_is_trained(begun, networks):
+    drawings = listening(begun["drawings"])
+    run_cells("08", "network", **begun | {"drawings": drawings})
+    ((first, *drawn),) = (heard["layers"] for heard in drawings.heard["network"])
+    assert first == networks["cnn"].layers[0].output.shape[1:], "08:network: the image"
+    learned = [layer for layer in networks["cnn"].layers if layer.count_params()]
+    told = [layer for layer in drawn if layer.parameters]
+    for layer, shown in zip(learned, told, strict=True):
+        assert shown.parameters == layer.count_params(), f"08:network: weights of {layer.name}"
+        assert shown.shape == layer.output.shape[1:], f"08:network: shape of {layer.name}"
+    pools = [layer for layer in networks["cnn"].layers if "pool" in layer.name]
+    for layer, shown in zip(pools, (d for d in drawn if d.name == "max-pool"), strict=True):
+        assert shown.shape == layer.output.shape[1:], f"08:network: shape of {layer.name}"
 
 
-def test_fit_trains_on_training_images_and_is_judged_on_validation_images(run):
+def test_network_is_compiled_for_logits(networks):
+    keras, cnn = networks["keras"], networks["cnn"]
+    right = keras.optimizers.Adam(name=cnn.optimizer.name).get_config()
+    assert cnn.optimizer.get_config() == right, "08:make-network: optimizer"
+    right = keras.losses.SparseCategoricalCrossentropy(from_logits=True).get_config()
+    assert cnn.loss.get_config() == right, "08:make-network: the loss takes no logits"
+    told = cnn.get_compile_config()["metrics"]
+    assert told == ["accuracy"], "08:make-network: it does not tell its accuracy"
+
+
+def test_network_trains_on_training_images_and_is_judged_on_validation_images(run):
     called = []
-    model = SimpleNamespace(fit=lambda *args, **how: called.append((args, how)))
-    space = run("fit")
-    space["fit"](model, 3, "name")
+    cnn = SimpleNamespace(fit=lambda *args, **how: called.append((args, how)))
+    space = run("train", cnn=cnn)
     (((x, y), how),) = called
-    assert x is X["train"] and y is Y["train"], "08:fit: other images than the training images"
-    assert len(how.pop("callbacks")) == 1, "08:fit: callbacks"
+    assert x is X["train"] and y is Y["train"], "08:train: other images than the training images"
+    assert len(how.pop("callbacks")) == 1, "08:train: callbacks"
     x, y = how.pop("validation_data")
-    assert x is X["validation"] and y is Y["validation"], "08:fit: judged by other images"
-    right = {"batch_size": 128, "epochs": 3, "verbose": 0, "validation_batch_size": 1000}
-    assert how == right, f"08:fit: trains with {how}"
-    assert space["lesson"].heard["keras_progress"][0] == {"epochs": 3, "label": "name"}, (
-        "08:fit: progress"
-    )
-
-
-def test_each_network_is_trained_as_often_as_its_text_says(run):
-    fits = []
-    names = {"softmax": "softmax", "dense": "dense", "cnn": "cnn", "dense_epochs": 4}
-    names["fit"] = lambda model, epochs, label: fits.append((model, epochs))
-    run("train-dense", "train-cnn", "train-cnn-on", **names)
-    assert fits == [("softmax", 4), ("dense", 4), ("cnn", 1), ("cnn", 1)], f"08:train: {fits}"
+    assert x is X["validation"] and y is Y["validation"], "08:train: judged by other images"
+    right = {"batch_size": 128, "epochs": 2, "verbose": 0, "validation_batch_size": 1000}
+    assert how == right, f"08:train: trains with {how}"
+    heard = space["lesson"].heard["keras_progress"][0]
+    assert heard == {"epochs": 2, "label": "CNN"}, "08:train: progress"
 
 
 def test_ask_gives_probabilities_of_each_image(run):
@@ -177,17 +160,16 @@ def test_ask_gives_probabilities_of_each_image(run):
 
 
 def test_answers_are_those_of_the_cnn_on_validation_images(run):
-    models = {name: Reader((28, 28), seed) for seed, name in enumerate(NAMES)}
-    space = run("ask", "answers", models=models)
-    for name, reader in models.items():
-        expected = softmax_of(reader.logits(X["validation"]))
-        found = space["probabilities"][name]
-        np.testing.assert_allclose(found, expected, 1e-4, 1e-7, err_msg=f"08:answers: {name}")
-    answers = models["CNN"].answers(X["validation"])
+    reader = Reader((28, 28))
+    space = run("ask", "answers", cnn=reader)
+    p = softmax_of(reader.logits(X["validation"]))
+    np.testing.assert_allclose(space["probabilities"], p, 1e-4, 1e-7, err_msg="08:answers")
+    np.testing.assert_allclose(space["sure"], p.max(1), 1e-4, err_msg="08:answers: confidence")
+    answers = reader.answers(X["validation"])
     assert space["predicted"].tolist() == answers.tolist(), "08:answers: not those of the CNN"
     wrong = answers != Y["validation"]
     assert space["wrong"].tolist() == wrong.tolist(), "08:answers: which are wrong"
-    line = f"the CNN reads {wrong.sum()} of {len(wrong)} validation digits wrong"
+    line = f"{wrong.sum()} of {len(wrong)} validation digits are read wrong"
     assert space["printed"].endswith(line), "08:answers: the line printed"
 
 
@@ -200,20 +182,45 @@ def test_rows_of_the_error_table_are_sorted_by_share_and_name_the_favourite(run)
     answers[[0, 1, 2]] = (7, 7, 3)  # 3 of 9 zeros
     answers[[9, 10, 11, 12]] = (4, 2, 2, 2)  # 4 of 20 ones
     answers[[29, 30, 31, 32]] = (1, 1, 1, 8)  # 4 of 5 twos
-    space = run("confusion", "stands-out", validation_y=labels, predicted=answers)
+    cells = ("confusion", "count-errors", "dice", "stands-out")
+    space = run(*cells, validation_y=labels, predicted=answers, seed=1)
     heard = space["plots"].heard["confusion"][0]
     assert heard["labels"] is labels and heard["predicted"] is answers, "08:confusion: swapped"
     expected = np.array([[np.sum(answers[labels == i] == j) for j in range(10)] for i in range(10)])
     np.testing.assert_array_equal(space["counts"], expected, "08:stands-out: counts")
     off = expected * (1 - np.eye(10, dtype=int))
     np.testing.assert_array_equal(space["errors"], off, "08:stands-out: errors")
-    rows = [tuple(map(str, row.values())) for row in space["lesson"].heard["table"][0]["rows"]]
+    table = space["lesson"].heard["table"][0]["rows"]
+    rows = [tuple(str(row[key]) for key in row if key not in DICE) for row in table]
     assert rows[:4] == [
         ("2", "5", "4", "80.0", "1 (3)"),
         ("0", "9", "3", "33.3", "7 (2)"),
         ("1", "20", "4", "20.0", "2 (3)"),
         ("3", "9", "0", "0.0", "–"),
     ], f"08:stands-out: the table starts {rows[:4]}"
+    assert table[0]["hardest"] == f"{space['hardest'][2]:.0%}", "08:stands-out: another digit's"
+    assert table[3]["by chance"] == "0.0 to 0.0", "08:stands-out: chance where nothing was wrong"
+
+
+DICE = ("by chance", "hardest")
+
+
+def test_ties_are_told(run):
+    names = {"counts": np.eye(10, dtype=int), "rates": np.zeros(10), "hardest": np.zeros(10)}
+    names |= {"errors": np.zeros((10, 10), int), "low": np.zeros(10), "high": np.zeros(10)}
+    favourites = run("stands-out", **names)["favourites"]
+    assert favourites(np.array([0, 2, 0, 1, 0, 0, 0, 0, 2, 0])) == "1 or 8 (2)", "08:stands-out"
+    assert favourites(np.zeros(10, int)) == "–", "08:stands-out: no errors"
+
+
+def test_dice_are_thrown_with_the_rates_that_were_measured(run):
+    counts = np.diag(np.full(10, 500))
+    rates = np.array([0.04, 0.04, *[0.01] * 8])
+    space = run("dice", counts=counts, rates=rates, seed=1)
+    assert space["hardest"][:2].sum() > 0.99 and abs(space["hardest"][0] - 0.5) < 0.08, "08:dice"
+    spread = 100 * np.sqrt(rates * (1 - rates) / 500)
+    np.testing.assert_allclose(space["high"], 100 * rates + 1.645 * spread, rtol=0.12)
+    np.testing.assert_allclose(space["low"], 100 * rates - 1.645 * spread, atol=0.25)
 
 
 def test_nine_surest_errors_are_shown_and_compared_with_the_readers(run):
@@ -221,14 +228,15 @@ def test_nine_surest_errors_are_shown_and_compared_with_the_readers(run):
     images = np.arange(len(LABELS))
     digits = SimpleNamespace(validation=SimpleNamespace(images=images), source="MNIST")
     stand_in = SimpleNamespace(compare_people=lambda *args: compared.append(args))
-    names = {name: value for name, value in ASKED.items() if name != "sure"}
-    names |= {"digits": digits, "nb08": stand_in, "guess_people": "guess"}
+    names = ASKED | {"digits": digits, "nb08": stand_in, "guess_people": "guess"}
     space = run("people", "look-people", **names)
     wrong = [i for i in range(len(LABELS)) if ANSWER[i] != LABELS[i]]
     surest = sorted(wrong, key=lambda i: -SURE[i])[:9]
     assert space["surest"].tolist() == surest, "08:people: not the surest errors"
     shown = space["plots"].heard["digits"][0]["images"]
     assert shown.tolist() == surest, "08:people: other images"
+    labels = space["plots"].heard["digits"][0]["labels"]
+    assert labels == [f"no. {i}" for i in range(1, 10)], "08:people: labels give the answer away"
     ((guess, labels, answers),) = compared
     assert guess == "guess" and labels.tolist() == LABELS[surest].tolist(), "08:look-people"
     assert answers.tolist() == ANSWER[surest].tolist(), "08:look-people: answers"
@@ -263,8 +271,9 @@ def probed(run, networks):
     wrong = np.zeros(len(labels), bool)
     wrong[[1, 4]] = True
     names = {"cnn": networks["cnn"], "validation_y": labels, "sure": sure, "wrong": wrong}
-    cells = ("probe", "look-silent", "maps-1", "maps-2", "dense-units", "code-distances")
-    return run("filters", *cells, guess_silent=..., **names)
+    cells = ("probe", "one-map", "look-filter", "by-hand", "maps-1", "maps-2", "look-silent")
+    cells += ("dense-units", "code-distances")
+    return run("filters", *cells, guess_silent=..., guess_filter=..., **names)
 
 
 def test_filters_are_those_of_the_first_convolution(probed, networks):
@@ -282,7 +291,13 @@ def test_probe_shows_what_each_layer_makes_of_the_clear_digit(probed, networks):
     for layer, found in zip(networks["cnn"].layers, probed["outputs"], strict=True):
         value = np.asarray(layer(value))
         np.testing.assert_allclose(found, value[0], atol=1e-5, err_msg=f"08:probe: {layer.name}")
-    first, second, units = (heard["maps"] for heard in probed["plots"].heard["activations"])
+    second, units = (heard["maps"] for heard in probed["plots"].heard["activations"])
+    (one,) = probed["plots"].heard["heat"][0]["maps"].values()
+    first = probed["plots"].heard["filters_and_maps"][0]["maps"]
+    place = [heard["truth"] for heard in probed["lesson"].heard["compare"]][0]
+    pooled = one.reshape(14, 2, 14, 2).max((1, 3))
+    np.testing.assert_allclose(pooled, first[..., place], err_msg="08:one-map: another map")
+    assert first.max() == first[..., place].max(), "08:one-map: not the strongest"
     assert np.array_equal(first, probed["outputs"][3]), "08:maps-1: not the first block's ReLU"
     assert np.array_equal(second, probed["outputs"][6]), "08:maps-2: not the second block's ReLU"
     assert first.shape == (14, 14, 16) and second.shape == (7, 7, 36), "08:maps: of other layers"
@@ -292,7 +307,7 @@ def test_probe_shows_what_each_layer_makes_of_the_clear_digit(probed, networks):
 def test_silent_units_are_counted_in_the_dense_layer(probed):
     silent = np.mean(probed["outputs"][8] == 0)
     assert probed["outputs"][8].shape == (128,) and 0.1 < silent < 0.9, "08:probe: the dense layer"
-    truth = probed["lesson"].heard["compare"][0]["truth"]
+    truth = probed["lesson"].heard["compare"][1]["truth"]
     assert truth == pytest.approx(silent), "08:look-silent: another share of silent units"
     rows = probed["lesson"].heard["table"][0]["rows"]
     told = [(row["layer"], row["shape"], row["numbers"]) for row in rows]
@@ -303,13 +318,50 @@ def test_silent_units_are_counted_in_the_dense_layer(probed):
     assert [row["zeros"] for row in rows] == zeros, "08:look-silent: zeros"
 
 
+def test_filters_stand_above_their_own_maps(probed, networks):
+    heard = probed["plots"].heard["filters_and_maps"][0]
+    kernel = networks["cnn"].layers[1].get_weights()[0]
+    assert np.array_equal(heard["filters"], kernel[:, :, 0]), "08:maps-1: other filters"
+
+
+def test_strongest_answer_is_the_sum_by_hand(probed):
+    lines = [
+        line for line in probed["printed"].split("\n") if "map says" in line or "plus bias" in line
+    ]
+    said, summed = (line.split()[-1] for line in lines)
+    top = probed["outputs"][1][..., probed["strongest"]].max()
+    assert said == summed == f"{top:.3f}", "08:by-hand: another place, filter or bias"
+
+
+def test_units_awake_for_each_digit_are_counted(run):
+    codes = np.zeros((40, 128))
+    labels = np.arange(40) % 10
+    for k in range(10):
+        codes[labels == k, : k + 3] = 1
+    codes[(labels == 7) & (np.arange(40) < 20), 50] = 1  # in half of the sevens, not in more
+    units = SimpleNamespace(predict=lambda images, **how: codes)
+    space = run("awake", "awake-table", "digit-units", units=units, validation_y=labels)
+    rows = [tuple(row.values()) for row in space["lesson"].heard["table"][0]["rows"]]
+    right = []
+    for k in range(10):
+        part = {n: (min(k, n) + 3) / (max(k, n) + 3) for n in range(10) if n != k}
+        near = max(part, key=part.get)
+        right.append((k, k + 3, near, min(k, near) + 3, f"{part[near]:.0%}"))
+    assert rows == right, f"08:awake-table: {rows}"
+    shown = space["plots"].heard["activations"][0]["maps"]
+    assert shown.shape == (8, 16, 10), "08:digit-units"
+    for k in range(10):
+        mean = codes[labels == k].mean(0).reshape(8, 16)
+        assert np.array_equal(shown[..., k], mean), f"08:digit-units: {k}"
+
+
 def test_codes_of_two_zeros_and_two_ones_are_folded_row_by_row(probed, networks):
     assert probed["four"] == [5, 7, 6, 8], "08:dense-units: not two zeros, then two ones"
     value = X["validation"][[5, 7, 6, 8]]
     for layer in networks["cnn"].layers[:-1]:
         value = np.asarray(layer(value))
     np.testing.assert_allclose(probed["codes"], value, atol=1e-5, err_msg="08:dense-units: codes")
-    shown = probed["plots"].heard["activations"][2]["maps"]
+    shown = probed["plots"].heard["activations"][1]["maps"]
     for k in range(4):
         assert np.array_equal(shown[..., k], probed["codes"][k].reshape(8, 16)), "08:dense-units"
     apart = [np.sqrt(((value[0] - value[k]) ** 2).sum()) for k in (1, 2)]
@@ -318,7 +370,7 @@ def test_codes_of_two_zeros_and_two_ones_are_folded_row_by_row(probed, networks)
 
 
 def test_three_largest_logits_are_told(run):
-    probabilities = {"CNN": np.array([[0.1] * 10, [0, 0.2, 0, 0, 0.7, 0, 0, 0, 0, 0.1]])}
+    probabilities = np.array([[0.1] * 10, [0, 0.2, 0, 0, 0.7, 0, 0, 0, 0, 0.1]])
     outputs = [None, np.arange(10) * 1.5]
     printed = run("one-answer", probabilities=probabilities, outputs=outputs, clear=1)["printed"]
     assert printed.splitlines() == [
@@ -502,451 +554,37 @@ def test_pictures_of_the_embedding_show_200_validation_digits(run):
     assert space["printed"].endswith("pixels 10%, embeddings 20%"), "08:pca-kept"
 
 
-# --- What is no digit ----------------------------------------------------------------------------
-
-
-def test_nonsense_is_noise_empty_full_and_letters(run):
-    nonsense = run("nonsense", seed=3)["nonsense"]
-    noise = nonsense["noise"]
-    assert list(nonsense) == ["noise", "empty", "full", "letters"], "08:nonsense: kinds"
-    assert all(images.dtype == np.float32 for images in nonsense.values()), "08:nonsense: types"
-    assert noise.shape == (300, 28, 28) and 0 <= noise.min() and noise.max() <= 1, (
-        "08:nonsense: noise"
-    )
-    share = np.histogram(noise, 10, (0, 1))[0] / noise.size
-    np.testing.assert_allclose(share, 0.1, atol=0.003, err_msg="08:nonsense: not any grey alike")
-    for name, ink in (("empty", 0), ("full", 1)):
-        right = np.full((1, 28, 28), ink)
-        np.testing.assert_array_equal(nonsense[name], right, f"08:nonsense: {name}")
-    assert np.array_equal(nonsense["letters"], nb08.draw_letters(300, 3)[0]), "08:nonsense: letters"
-
-
-def test_letters_stand_upright_and_are_named():
-    images, names = nb08.draw_letters(40, 1)
-    assert "".join(names) == "AEFHKMNTWX" * 4, "nb08.draw_letters: names"
-    assert images.dtype == np.float32 and 0 <= images.min() and images.max() == 1, (
-        "nb08.draw_letters: range"
-    )
-    ink = {name: images[names == name].mean(0) for name in "AEFT"}
-    for name, half in (("E", "left"), ("F", "left"), ("T", "top"), ("F", "top"), ("A", "bottom")):
-        halves = {"left": ink[name][:, :14], "top": ink[name][:14], "bottom": ink[name][14:]}
-        assert halves[half].sum() > 0.52 * ink[name].sum(), f"nb08.draw_letters: {name} is turned"
-    assert not np.array_equal(images[0], images[10]), "nb08.draw_letters: the hand is not shaky"
-
-
-def test_confidence_in_nonsense_is_that_of_each_network(run):
-    def ask(model, images):
-        return np.full((len(images), 10), 0.01) + np.eye(10)[3] * (model + images.mean())
-
-    nonsense = {"noise": X["test"][:2], "empty": X["test"][2:5]}
-    models = {"softmax": 1, "dense": 2, "CNN": 3}
-    cells = ("look-noise", "nonsense-table")
-    space = run(*cells, ask=ask, nonsense=nonsense, models=models, guess_noise=...)
-    sure = {(k, n): 0.01 + m + x.mean() for k, x in nonsense.items() for n, m in models.items()}
-    truth = space["lesson"].heard["compare"][0]["truth"]
-    assert truth == pytest.approx(sure["noise", "dense"]), "08:look-noise: another confidence"
-    rows = space["lesson"].heard["table"][0]["rows"]
-    for row in rows:
-        for name in models:
-            assert row[name] == f"{sure[row['image'], name]:.2f}, mostly 3", "08:nonsense-table"
-    assert [row["image"] for row in rows] == list(nonsense), "08:nonsense-table: rows"
-
-
-def test_favourite_answer_is_the_most_frequent_one(run):
-    p = np.array([[0.2, 0, 0.3], [0.9, 0, 0.1], [0.1, 0.3, 0.4]])
-    told = collections.defaultdict(lambda: p)
-    sure_of = run("nonsense-table", told=told, models={}, nonsense=["noise"])["sure_of"]
-    assert sure_of(p) == "0.53, mostly 2", "08:nonsense-table: sure_of"
-
-
-def test_letters_are_shown_with_answer_and_confidence(run):
-    p = np.eye(10)[[4, 1, *range(2, 10), 0]] * 0.5
-    letters, names = np.arange(12), list("ABCDEFGHIJKL")
-    heard = run("letters", told={("letters", "CNN"): p}, letters=letters, names=names)["plots"]
-    heard = heard.heard["digits"][0]
-    assert heard["images"].tolist() == list(range(10)), "08:letters: other images"
-    answers = [4, 1, *range(2, 10)]
-    told = [f"{letter} → {digit}, 0.50" for letter, digit in zip(names, answers, strict=False)]
-    assert list(heard["labels"]) == told, "08:letters: captions"
-
-
-# --- Thresholds ----------------------------------------------------------------------------------
-
-CONFIDENCE = np.array([0.5, 0.9, 0.7, 0.6, 0.8])
-RIGHT = np.array([True, True, False, True, True])
-
-
-def test_accuracy_so_far_goes_down_the_list_by_confidence(run):
-    order, accuracy = run("accuracy-so-far")["accuracy_so_far"](CONFIDENCE, RIGHT)
-    assert order.tolist() == [1, 4, 2, 3, 0], "08:accuracy-so-far: not by falling confidence"
-    np.testing.assert_allclose(accuracy, [1, 1, 2 / 3, 3 / 4, 4 / 5], err_msg="08:accuracy-so-far")
-
-
-@pytest.mark.parametrize(
-    ("wanted", "threshold"), [(0.9, 0.8), (1, 0.8), (0.8, 0.5), (0.76, 0.5), (0.81, 0.8)]
-)
-def test_threshold_is_the_last_place_that_keeps_the_promise(run, wanted, threshold):
-    found = run("accuracy-so-far")["threshold_for"](wanted, CONFIDENCE, RIGHT)
-    assert found == threshold, f"08:accuracy-so-far: threshold for {wanted}"
-
-
-def test_thresholds_and_coverage_of_each_network_are_measured_on_validation_images(run):
-    names = {"models": dict.fromkeys(NAMES), "wanted_accuracy": 0.9, "guess_abstain": ...}
-    space = run("accuracy-so-far", "look-abstain", "threshold-table", **ASKED | names)
-    rows = {row["network"]: row for row in space["lesson"].heard["table"][0]["rows"]}
-    for name in NAMES:
-        sure, right = ERRORS["confidence"][name], ERRORS["right"][name]
-        assert np.array_equal(space["confidence"][name], sure), "08:look-abstain: confidence"
-        assert np.array_equal(space["right"][name], right), "08:look-abstain: right"
-        lowest = min(t for t in sure if np.mean(right[sure >= t]) >= 0.9)
-        answered = sum(value >= lowest for value in sure) / len(sure)
-        assert space["thresholds"][name] == lowest, f"08:look-abstain: threshold of {name}"
-        assert space["coverage"][name] == pytest.approx(answered), f"08:look-abstain: {name}"
-        assert rows[name]["accuracy on all"] == f"{right.mean():.3f}", "08:threshold-table"
-        assert rows[name]["threshold"] == f"{lowest:.3f}", "08:threshold-table"
-        assert rows[name]["coverage"] == f"{answered:.3f}", "08:threshold-table"
-    truth = space["lesson"].heard["compare"][0]["truth"]
-    assert truth == pytest.approx(100 * space["coverage"]["softmax"]), "08:look-abstain: of 100"
-
-
-def test_curve_of_coverage_is_the_accuracy_of_the_surest_answers(run):
-    names = {"models": dict.fromkeys(NAMES), "validation_y": LABELS}
-    space = run("accuracy-so-far", "coverage-figure", **ERRORS | names)
-    ((label, (parts, lines)),) = space["plots"].heard["panels"][0]["charts"].items()
-    assert label == "coverage" and len(parts) == 81, "08:coverage-figure: the axis"
-    np.testing.assert_allclose(parts, np.arange(20, 101) / 100, err_msg="08:coverage-figure")
-    for name in NAMES:
-        surest = np.argsort(-ERRORS["confidence"][name])
-        for part, accuracy in zip(parts, lines[name], strict=True):
-            kept = surest[: int(part * len(LABELS))]
-            right = np.mean(ERRORS["right"][name][kept])
-            assert accuracy == pytest.approx(right), f"08:coverage-figure: {name} at {part:.2f}"
-
-
-def test_share_of_nonsense_above_the_threshold_counts_its_edge(run):
-    p = np.array([[0.5, 0.1], [0.4, 0.5], [0.75, 0.25], [0.1, 0.2]])
-    told = {(kind, name): p for kind in ("noise", "letters") for name in NAMES}
-    told["letters", "CNN"] = p[:2]
-    thresholds = {"softmax": 0.5, "dense": 0.51, "CNN": 0.5}
-    space = run("nonsense-answered", told=told, thresholds=thresholds, models=thresholds)
-    rows = [list(row.values()) for row in space["lesson"].heard["table"][0]["rows"]]
-    expected = [["noise", "75%", "25%", "75%"], ["letters", "75%", "25%", "100%"]]
-    assert rows == expected, f"08:nonsense-answered: {rows}"
-
-
-# --- Calibration ---------------------------------------------------------------------------------
-
-
-def test_bins_hold_their_lower_edge_and_the_last_one_certainty(run):
-    sure = np.array([0.1, 0.25, 0.3, 0.35, 0.95, 1.0, 0.9, 0.39])
-    right = np.array([0, 1, 0, 1, 1, 1, 0, 0], bool)
-    found = run("ece")["calibration_bins"](sure, right)
-    expected = [
-        (1 / 8, 0.1, 0),
-        (1 / 8, 0.25, 1),
-        (3 / 8, (0.3 + 0.35 + 0.39) / 3, 1 / 3),
-        (3 / 8, (0.95 + 1 + 0.9) / 3, 2 / 3),
-    ]
-    np.testing.assert_allclose(found, expected, err_msg="08:ece: share, confidence, accuracy")
-
-
-def test_calibration_error_weighs_each_gap_by_its_share(run):
-    space = run("ece")
-    sure = np.array([0.95] * 60 + [0.85] * 30 + [0.55] * 10)
-    right = np.repeat([True, False, True, False, False], [48, 12, 30, 0, 10])
-    by_hand = 0.6 * 0.15 + 0.3 * 0.15 + 0.1 * 0.55
-    found = space["calibration_error"](sure, right)
-    assert found == pytest.approx(by_hand), f"08:ece: {found}, not 0.19"
-    halves = np.array([0.5, 1.0] * 10), np.array([True, False] * 10)
-    assert space["calibration_error"](*halves) == pytest.approx(0.75), "08:ece: gaps cancel out"
-    honest = np.repeat([0.75, 0.25], 40), np.tile([1, 1, 1, 0] * 10 + [0, 0, 0, 1] * 10, 1) > 0
-    assert space["calibration_error"](*honest) == pytest.approx(0), "08:ece: an honest network"
-
-
-def test_overfitting_network_sees_few_images_again_and_again(run, networks):
-    made, fitted = [], []
-
-    def make(*stack):
-        made.extend(stack)
-        return SimpleNamespace(fit=lambda *args, **how: fitted.append((args, how)))
-
-    def ask(model, images):
-        assert images is X["validation"], "08:overfit: other images than the validation images"
-        return np.eye(10)[3] * 0.5 + np.zeros((len(images), 10))
-
-    names = {"make": make, "ask": ask, "confidence": {}, "right": {}}
-    space = run("overfit", few_images=20, few_epochs=7, **names)
-    layers = networks["keras"].layers
-    assert settings(made) == settings([layers.Flatten(), layers.Dense(128, "relu")]), "08:overfit"
-    (((x, y), how),) = fitted
-    assert np.array_equal(x, X["train"][:20]) and np.array_equal(y, Y["train"][:20]), "08:overfit"
-    assert len(how.pop("callbacks")) == 1, "08:overfit: callbacks"
-    assert how == {"batch_size": 100, "epochs": 7, "verbose": 0}, f"08:overfit: trains with {how}"
-    assert np.all(space["confidence"]["overfit"] == 0.5), "08:overfit: confidence"
-    right = space["right"]["overfit"].tolist()
-    assert right == (Y["validation"] == 3).tolist(), "08:overfit: right"
-
-
-def test_most_modest_network_is_the_one_with_the_largest_gap(run):
+def test_drawing_of_directions_shows_the_two_units_that_vary_most(run):
     random = np.random.default_rng(0)
-    spans = {"a": (0.1, 0.3), "b": (0.4, 1), "c": (0.9, 1)}
-    sure = {name: random.uniform(*span, 50) for name, span in spans.items()}
-    right = {"a": np.arange(50) < 35, "b": np.arange(50) < 48, "c": np.arange(50) < 20}
-    space = run(
-        *("ece", "look-calibration", "reliability"),
-        **{"confidence": sure, "right": right, "guess_modest": ...},
-    )
-    assert space["lesson"].heard["compare"][0]["truth"] == "a", "08:look-calibration: the gap"
-    for row in space["lesson"].heard["table"][0]["rows"]:
-        n = row["network"]
-        assert row["accuracy"] == f"{right[n].mean():.3f}", "08:look-calibration: accuracy"
-        assert row["confidence"] == f"{sure[n].mean():.3f}", "08:look-calibration: confidence"
-        assert row["ECE"] == f"{ece(sure[n], right[n]):.3f}", "08:look-calibration: ECE"
-    for name, bins in space["plots"].heard["reliability"][0]["bins"].items():
-        expected = space["calibration_bins"](sure[name], right[name])
-        assert np.array_equal(bins, expected), "08:reliability: other bins"
+    values = random.normal(size=(300, 128))
+    values[:, [70, 9]] *= [[5, 4]]
+    heard = run("directions", embedded=[None, values])["plots"].heard["directions"][0]
+    assert np.array_equal(heard["points"], values[:200][:, [70, 9]]), "08:directions"
 
 
-def ece(sure, right):
-    """Sum the gaps bin by bin."""
-    gaps = 0.0
-    for low in range(10):
-        inside = [i for i, s in enumerate(sure) if low <= min(10 * s, 9.99) < low + 1]
-        if inside:
-            gap = np.mean([right[i] for i in inside]) - np.mean([sure[i] for i in inside])
-            gaps += len(inside) / len(sure) * abs(gap)
-    return gaps
+# --- Painting ------------------------------------------------------------------------------------
 
 
-# --- Disturbances --------------------------------------------------------------------------------
+def test_painted_digits_climb_the_logit_of_their_own_digit(run, begun):
+    tf, reader, asked = begun["tf"], Reader((28, 28)), []
 
-
-def test_rotation_is_anticlockwise_and_about_the_middle():
-    images = X["test"][:5]
-    assert np.array_equal(nb08.rotate(images, 0), images), "nb08.rotate: 0 degrees change it"
-    for degrees, turns in ((90, 1), (180, 2), (-90, -1)):
-        expected = np.rot90(images, turns, axes=(1, 2))
-        found = nb08.rotate(images, degrees)
-        np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=f"nb08.rotate: {degrees}")
-    bar = np.zeros((1, 28, 28), np.float32)
-    bar[0, 13:15, 16:24] = 1  # points to the right
-    row, column = (np.average(at, weights=nb08.rotate(bar, 30)[0]) for at in np.indices((28, 28)))
-    angle = np.degrees(np.arctan2(13.5 - row, column - 13.5))
-    assert angle == pytest.approx(30, abs=0.5), f"nb08.rotate: turned by {angle:.0f} degrees"
-
-
-def test_thickness_grows_and_shrinks_a_line_by_a_pixel_on_either_side():
-    line = np.zeros((1, 28, 28), np.float32)
-    line[0, :, 10:13] = 0.8
-    columns = {0: (10, 13), 1: (9, 14), 2: (8, 15), -1: (11, 12)}
-    for steps, (left, right) in columns.items():
-        expected = np.zeros_like(line)
-        expected[0, :, left:right] = 0.8
-        found = nb08.thicken(line, steps)[0, 3:-3]
-        np.testing.assert_allclose(found, expected[0, 3:-3], err_msg=f"nb08.thicken: {steps}")
-    half = nb08.thicken(line, 0.5)
-    np.testing.assert_allclose(half, (line + nb08.thicken(line, 1)) / 2, 1e-6)
-    last = (nb08.thicken(line, 1) + nb08.thicken(line, 2)) / 2
-    np.testing.assert_allclose(nb08.thicken(line, 1.5), last, 1e-6, err_msg="nb08.thicken: 1.5")
-
-
-def test_noise_has_the_strength_that_was_asked_for():
-    grey = np.full((40, 28, 28), 0.5, np.float32)
-    assert np.array_equal(nb08.add_noise(grey, 0), grey), "nb08.add_noise: strength 0"
-    for strength in (0.05, 0.1):
-        noise = nb08.add_noise(grey, strength) - 0.5
-        assert noise.std() == pytest.approx(strength, rel=0.03), "nb08.add_noise: strength"
-        assert abs(noise.mean()) < 0.003 and noise.dtype == np.float32, (
-            "nb08.add_noise: not around 0"
-        )
-    loud = nb08.add_noise(grey, 1)
-    assert loud.min() == 0 and loud.max() == 1, "nb08.add_noise: pixels leave 0 to 1"
-
-
-def test_disturbed_digits_are_shown_under_their_names(run):
-    space = run("disturbances", clear=7)
-    heard = space["plots"].heard["digits"][0]
-    one, images = X["validation"][7:8], heard["images"]
-    assert np.array_equal(space["one"], one), "08:disturbances: not the clear digit"
-    expected = {f"{angle}°": nb08.rotate(one, angle) for angle in (-60, -30, 0, 30, 60)}
-    expected |= {f"thickness {step}": nb08.thicken(one, step) for step in (-1, 1, 2)}
-    expected |= {f"noise {strength}": nb08.add_noise(one, strength) for strength in (0.2, 0.4)}
-    assert list(heard["labels"]) == list(expected), "08:disturbances: captions"
-    for name, image, right in zip(expected, images, expected.values(), strict=True):
-        assert np.array_equal(image, right[0]), f"08:disturbances: {name}"
-
-
-def brightness_reader(images):
-    """Answer with the number of tenths that the mean pixel holds."""
-    return np.eye(10)[np.clip((10 * images.mean((1, 2))).astype(int), 0, 9)]
-
-
-def test_accuracy_by_level_keeps_levels_and_images_apart(run):
-    labels = np.array([1, 2, 3, 4, 7])
-    images = np.repeat(labels, 784).reshape(5, 28, 28) / 10 + 0.05
-    levels = []
-
-    def ask(model, images):
-        assert isinstance(model, float), "08:disturbed-accuracy: asks no network"
-        return brightness_reader(images + model)
-
-    def brighter(x, level):
-        levels.append(level)
-        return x + np.where(np.arange(len(x)) < 2, level, 0)[:, np.newaxis, np.newaxis]
-
-    names = {"validation_x": np.concatenate([images, images]), "ask": ask, "disturbed_images": 5}
-    names |= {"validation_y": np.concatenate([labels, labels]), "models": {"a": 0.0, "b": 0.1}}
-    space = run("disturbed-accuracy", **names)
-    found = space["disturbed_accuracy"](brighter, [0, 0.2])
-    assert {name: list(row) for name, row in found.items()} == {"a": [1, 0.6], "b": [0, 0]}, (
-        "08:disturbed-accuracy: levels or images are mixed up"
-    )
-    assert levels == [0, 0.2], "08:disturbed-accuracy: other levels"
-    assert len(space["some_x"]) == len(space["some_y"]) == 5, "08:disturbed-accuracy: images"
-
-
-def test_each_disturbance_has_its_levels_and_its_panel(run):
-    asked = []
-
-    def disturbed_accuracy(disturb, levels):
-        asked.append((disturb, levels))
-        return {"CNN": [f"{disturb.__name__} {level}" for level in levels]}
-
-    lessons = listening(lesson, compare=lambda *_: None)
-    cells = ("disturb", "disturbed")
-    space = run(*cells, disturbed_accuracy=disturbed_accuracy, lesson=lessons, guess_rotation=...)
-    angles = [-60, -45, -30, -15, 0, 15, 30, 45, 60]
-    assert asked == [
-        (nb08.rotate, angles),
-        (nb08.thicken, [-1, -0.5, 0, 0.5, 1, 1.5, 2]),
-        (nb08.add_noise, [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
-    ], "08:disturb: other disturbances or levels"
-    assert lessons.heard["compare"][0]["truth"] == "rotate 30", "08:disturb: not at 30 degrees"
-    charts = space["plots"].heard["panels"][0]["charts"]
-    words = {"angle (degrees)": "rotate", "thickness (steps)": "thicken"}
-    for label, word in (words | {"noise (standard deviation)": "add_noise"}).items():
-        levels, lines = charts[label]
-        assert lines["CNN"] == [f"{word} {level}" for level in levels], f"08:disturbed: {label}"
-
-
-# --- Adversarial images --------------------------------------------------------------------------
-
-
-def test_signs_are_those_in_which_the_loss_of_the_true_digit_rises(run, begun):
-    tf, reader = begun["tf"], Reader((28, 28))
-    reader.sums /= 30
-
-    def model(x):
+    def cnn(x):
         return tf.matmul(tf.reshape(x, [-1, 784]), reader.sums)
 
-    x, labels = X["test"][:4], Y["test"][:4]
-    signs = run("fgsm")["pixel_signs"](model, x, labels)
-    gradient = (softmax_of(reader.logits(x)) - np.eye(10)[labels]) @ reader.sums.T
-    message = "08:fgsm: signs of another loss, label or direction"
-    np.testing.assert_array_equal(signs, np.sign(gradient).reshape(4, 28, 28), message)
+    def paint(gradient_of, start, steps, rate):
+        asked.append((gradient_of(start), steps, rate))
+        return start + len(asked)
 
-
-def test_fgsm_moves_each_pixel_by_epsilon_and_stays_in_range(run):
-    fgsm = run("fgsm")["fgsm"]
-    images = np.array([[0, 0.5, 1], [0.25, 0.05, 0.95], [0.5, 0, 1]], np.float32)
-    signs = np.array([[-1, 1, 1], [-1, -1, 1], [0, 0, 0]], np.float32)
-    expected = np.array([[0, 0.6, 1], [0.15, 0, 1], [0.5, 0, 1]], np.float32)
-    message = "08:fgsm: another step, or out of [0, 1]"
-    np.testing.assert_allclose(fgsm(images, signs, 0.1), expected, atol=1e-6, err_msg=message)
-    np.testing.assert_allclose(fgsm(images, signs, 0), images, err_msg="08:fgsm: epsilon 0")
-
-
-def test_smallest_epsilon_is_the_first_that_changes_the_answer(run):
-    one, asked = np.full((1, 28, 28), 0.423, np.float32), []
-    one[0, 0, 0] = 0.9
-    labels = np.arange(40) % 10
-
-    def pixel_signs(model, images, labels):
-        asked.append((model, images, list(labels)))
-        return np.ones_like(images)
-
-    names = {"pixel_signs": pixel_signs, "fgsm": run("fgsm")["fgsm"], "clear": 14, "cnn": "cnn"}
-    names |= {"validation_y": labels, "guess_epsilon": ..., "one": one}
-    names["ask"] = lambda model, images: 0.75 * brightness_reader(images)
-    space = run("look-epsilon", "adversarial", **names)
-    ((model, images, given),) = asked
-    assert model == "cnn" and images is one and given == [4], "08:look-epsilon: signs of another"
-    sizes = [n / 100 for n in range(1, 101)]
-    np.testing.assert_allclose(space["epsilons"], sizes, err_msg="08:look-epsilon: sizes")
-    epsilon = space["lesson"].heard["compare"][0]["truth"]
-    assert epsilon == pytest.approx(0.08), f"08:look-epsilon: {epsilon} is not the first that works"
-    heard = space["plots"].heard["digits"][0]
-    assert list(heard["labels"]) == ["4, 0.75", "signs", "5, 0.75"], "08:adversarial: captions"
-    right = [one[0], np.ones((28, 28)), np.clip(one[0] + 0.08, 0, 1)]
-    np.testing.assert_allclose(heard["images"], right, atol=1e-6, err_msg="08:adversarial: images")
-
-
-def test_signs_are_drawn_from_white_to_black(run):
-    names = {"one": np.zeros((1, 28, 28)), "signs": np.full((1, 28, 28), -1.0), "first": 0}
-    names |= {"tried": np.zeros((1, 28, 28)), "answers": np.eye(10), "cnn": None}
-    space = run("adversarial", ask=lambda *_: np.eye(10), **names)
-    drawn = space["plots"].heard["digits"][0]["images"][1]
-    assert np.all(drawn == 0), "08:adversarial: less ink is not white"
-
-
-def test_attacks_of_all_sizes_use_the_signs_of_each_network(run):
-    models = {name: Reader((28, 28), seed) for seed, name in enumerate(NAMES)}
-    some_x, some_y = X["validation"][:30], Y["validation"][:30]
-
-    def pixel_signs(model, images, labels):
-        assert images is some_x and labels is some_y, "08:fgsm-accuracy: signs of other images"
-        return np.sign(model.sums[:, 0]).reshape(28, 28) * np.ones_like(images)
-
-    names = {"pixel_signs": pixel_signs, "fgsm": run("fgsm")["fgsm"], "cnn": models["CNN"]}
-    names |= {"some_x": some_x, "some_y": some_y, "generator": np.random.default_rng(1)}
-    names["accuracy_by_level"] = lambda model, changed: (model, changed)
-    space = run("fgsm-accuracy", "fgsm-figure", models=models, **names)
-    sizes = [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3]
-    chance = space["random_signs"]
-    assert chance.dtype == np.float32 and set(np.unique(chance)) == {-1, 1}, (
-        "08:fgsm-accuracy: random signs"
-    )
-    assert abs(chance.mean()) < 0.05 and chance.shape == some_x.shape, "08:fgsm-accuracy: chance"
-    signs = {name: pixel_signs(model, some_x, some_y) for name, model in models.items()}
-    ((label, (x, attacked)),) = space["plots"].heard["panels"][0]["charts"].items()
-    assert (label, list(x)) == ("epsilon", sizes), "08:fgsm-accuracy: other sizes"
-    assert list(attacked) == [*NAMES, "CNN, random signs"], "08:fgsm-accuracy: names"
-    for name, (model, changed) in attacked.items():
-        assert model is models[name.split(",")[0]], f"08:fgsm-accuracy: {name} attacks another"
-        for size, images in zip(sizes, changed, strict=True):
-            right = np.clip(some_x + size * signs.get(name, chance), 0, 1)
-            message = f"08:fgsm-accuracy: {name} at {size}"
-            np.testing.assert_allclose(images, right, atol=1e-6, err_msg=message)
+    names = {"paint": paint, "cnn": cnn, "ask": lambda model, images: np.eye(10) * 0.75}
+    heard = run("painted", **names)["plots"].heard["digits"][0]
+    for k, (gradient, _, _) in enumerate(asked):
+        right = reader.sums[:, k].reshape(28, 28)
+        np.testing.assert_allclose(gradient, right, 1e-5, err_msg=f"08:painted: {k}")
+    assert heard["labels"] == [f"{k}: 0.75" for k in range(10)], "08:painted: captions"
+    np.testing.assert_allclose(heard["images"][:, 0, 0], np.arange(10) + 1.5, err_msg="08:painted")
 
 
 # --- The report ----------------------------------------------------------------------------------
-
-
-def test_report_is_about_test_images_and_the_thresholds_chosen_before(run):
-    models = {name: Reader((28, 28), seed) for seed, name in enumerate(NAMES)}
-    for name, model in models.items():
-        model.sums *= {"softmax": 0.05, "dense": 0.1, "CNN": 0.2}[name]
-    p = {name: softmax_of(model.logits(X["test"])) for name, model in models.items()}
-    p = {name: values.astype(np.float32) for name, values in p.items()}
-    asked = []
-
-    def ask(model, images):
-        asked.append(images)
-        return p[next(name for name in models if models[name] is model)]
-
-    thresholds = {name: np.sort(values.max(1))[20] for name, values in p.items()}
-    space = run("ece", "report", models=models, ask=ask, thresholds=thresholds)
-    assert all(images is X["test"] for images in asked), "08:report: other images"
-    rows = {row["network"]: row for row in space["lesson"].heard["table"][0]["rows"]}
-    for name, values in p.items():
-        sure, hit = values.max(1), values.argmax(1) == Y["test"]
-        kept = [i for i in range(len(hit)) if sure[i] >= thresholds[name]]
-        right = {"test_accuracy": hit.mean(), "ece": ece(sure, hit)}
-        right |= {"coverage": len(kept) / len(hit), "answered_accuracy": np.mean(hit[kept])}
-        for key, value in right.items():
-            found = space["results"][f"{name.lower()}_{key}"]
-            assert found == pytest.approx(value, abs=1e-6), f"08:report: {key} of {name}"
-            assert rows[name][key] == f"{found:.3f}", f"08:report: the table's {key} of {name}"
 
 
 def test_ruler_asks_the_cnn_for_scaled_images(run):
@@ -972,20 +610,20 @@ def test_ruler_asks_the_cnn_for_scaled_images(run):
     assert rows == expected, "08:ruler-figure: rows"
 
 
+def test_accuracy_of_the_report_is_that_on_test_digits(run):
+    cnn = Reader((28, 28))
+    space = run("ask", "report", cnn=cnn)
+    right = np.mean(cnn.answers(X["test"]) == Y["test"])
+    assert space["test_accuracy"] == pytest.approx(right), "08:report: other digits"
+    assert space["printed"].endswith(f"test accuracy {right:.4f}"), "08:report: the line printed"
+
+
 def test_results_are_recorded_under_their_names(run):
-    angles, sizes = [-30, 30, 60], [0, 0.1, 0.2]
-    p = np.array([[0.5, 0.1], [0.4, 0.5], [0.75, 0.25], [0.1, 0.2]])
-    names = {"results": {"cnn_ece": 0.01}, "row": [0.9, 0.8, 0.7, 0.6, 0.5]}
-    names |= {"told": {("letters", "CNN"): p}, "thresholds": {"CNN": 0.5, "dense": 0.9}}
-    names |= {"by_mean": {"pixels": 0.8, "embeddings": 0.9}, "angles": angles, "sizes": sizes}
-    names |= {"turned": {"CNN": [1, 2, 3], "dense": [4, 5, 6]}}
-    names |= {"attacked": {"CNN": [7, 8, 9], "dense": [4, 5, 6]}}
-    names |= {"confidence": {"overfit": "sure"}, "right": {"overfit": "hit"}}
-    space = run("results", calibration_error=lambda *args: {("sure", "hit"): 0.2}[args], **names)
+    row, by_mean = [0.9, 0.8, 0.7, 0.6, 0.5], {"pixels": 0.8, "embeddings": 0.9}
+    space = run("results", test_accuracy=0.98, row=row, by_mean=by_mean)
     heard = space["lesson"].heard["record"][0]
-    right = {"cnn_ece": 0.01, "overfit_ece": 0.2, "letters_answered": 0.75}
-    right |= {"nearest_mean_embedding": 0.9, "turned_30": 2, "fgsm_01": 8}
-    right |= {f"shift_{n}": value for n, value in enumerate(names["row"])}
+    right = {"cnn_test_accuracy": 0.98, "nearest_mean_embedding": 0.9}
+    right |= {f"shift_{n}": value for n, value in enumerate(row)}
     assert heard["digits"] is FEW and heard["numbers"] == pytest.approx(right), "08:results"
 
 
@@ -1000,37 +638,10 @@ def test_gradients_of_logit_and_probability_are_told(run, begun):
         return tf.matmul(tf.reshape(x, [-1, 784]), reader.sums)
 
     answer = int(reader.answers(x)[0])
-    names = {"one": x, "cnn": cnn, "clear": 2, "predicted": [0, 0, answer, 0]}
+    names = {"validation_x": X["test"], "cnn": cnn, "clear": 0, "predicted": [answer, 0]}
     printed = run("wrong-saliency", **names)["printed"].splitlines()
     p = softmax_of(reader.logits(x))[0]
     steep = p[answer] * (reader.sums[:, answer] - reader.sums @ p)
     expected = np.abs(reader.sums[:, answer]).max(), np.abs(steep).max()
     for line, name, value in zip(printed, ("logit", "probability"), expected, strict=True):
         assert line == f"largest gradient of the {name}: {value:.1g}", f"08:wrong-saliency: {line}"
-
-
-def test_bold_answers_are_the_fifty_surest(run):
-    sure, right = (ERRORS[name]["softmax"][:60] for name in ("confidence", "right"))
-    names = {"confidence": {"softmax": sure}, "right": {"softmax": right}}
-    printed = run("wrong-coverage", **names)["printed"]
-    accuracy = np.mean(right[np.argsort(-sure)[:50]])
-    line = f"softmax: accuracy {accuracy:.2f}, coverage {50 / 60:.2f}"
-    assert printed == line, f"08:wrong-coverage: {printed}"
-
-
-def test_constant_answer_is_calibrated_and_useless(run):
-    labels = np.array([1] * 3 + [0, 2, 4] * 5)
-    printed = run("ece", "wrong-ece", validation_y=labels)["printed"]
-    assert printed == f"ECE 0.000, accuracy {3 / 18:.2f}", f"08:wrong-ece: {printed}"
-
-
-def test_images_from_0_to_255_are_asked_about_unscaled(run):
-    cnn = Reader((28, 28))
-    cnn.sums /= 20
-    labels = cnn.answers(FEW.validation.images)
-    labels[:9] = (labels[:9] + 1) % 10
-    printed = run("ask", "wrong-scale", cnn=cnn, validation_y=labels)["printed"]
-    assert np.array_equal(cnn.asked[0], FEW.validation.images), "08:wrong-scale: scaled"
-    p = softmax_of(cnn.logits(FEW.validation.images.astype(np.float32)))
-    line = f"mean confidence {p.max(1).mean():.4f}, accuracy {31 / 40:.4f}"
-    assert printed == line, f"08:wrong-scale: {printed}"

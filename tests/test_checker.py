@@ -10,7 +10,7 @@ from cells import NOTEBOOKS, exercise_numbers, run_cells
 from stand_ins import digits
 from test_exercises import MODULES
 
-from mnist_edu.exercises import nb00, nb02, nb03, nb04, nb06, nb08, nb11, nb12
+from mnist_edu.exercises import nb00, nb02, nb03, nb04, nb06, nb08, nb09, nb11, nb12
 from mnist_edu.exercises.checker import UNANSWERED, Mistake, exercise, expect
 
 RIGHT = "✓ Right."
@@ -23,7 +23,8 @@ CHECKERS = {  # by the name of their module and their own
 KEEPING = {  # those that ask to leave the arguments as they are
     nb03.momentum_step,
     nb08.worst_pair,
-    nb08.step_towards,
+    nb08.paint,
+    nb09.lead,
     nb11.step_to_orthogonal,
     nb11.running_mean,
     nb12.combine,

@@ -23,6 +23,7 @@ from mnist_edu.exercises import (
     nb06,
     nb07,
     nb08,
+    nb09,
     nb10,
     nb11,
     nb12,
@@ -31,7 +32,7 @@ from mnist_edu.synthetic import make_digits
 
 MODULES = {
     module.__name__[-2:]: module
-    for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb10, nb11, nb12)
+    for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, nb11, nb12)
 }
 TRAINS = {("04", "4"), ("11", "5")}
 LESSON_11 = ("network", "one-cycle", "orthogonal", "optimizers", "batches", "train")
@@ -352,9 +353,52 @@ def answered(confidence, right, threshold):
     return kept.mean(), right[kept].mean()
 
 
-def step_in_place(image, gradient, epsilon):
-    image -= epsilon * np.sign(gradient)
-    return np.clip(image, 0, 1)
+def painter(low=0, high=1, sign=1):
+    """Return a climb with other limits, or the other way."""
+
+    def paint(gradient_of, image, steps, rate):
+        for _ in range(steps):
+            image = np.clip(image + sign * rate * gradient_of(image), low, high)
+        return image
+
+    return paint
+
+
+def paint_in_place(gradient_of, image, steps, rate):
+    painted = painter()(gradient_of, image, steps, rate)
+    image[:] = 0
+    return painted
+
+
+def leader(sign=-1, near=None, low=0, high=1, eye=np.sign):
+    """Return a targeted attack with other limits, the other way, or another step."""
+
+    def lead(gradient_of, start, steps, rate, epsilon):
+        image, reach = start, near or epsilon
+        for _ in range(steps):
+            image = image + sign * rate * eye(gradient_of(image))
+            image = np.clip(np.clip(image, start - reach, start + reach), low, high)
+        return image
+
+    return lead
+
+
+def lead_in_place(gradient_of, start, steps, rate, epsilon):
+    image = leader()(gradient_of, start, steps, rate, epsilon)
+    start[:] = 0
+    return image
+
+
+def hot(logits, labels, sign=1):
+    """Return the temperature of the lowest cross-entropy, or of the highest."""
+
+    def loss(t):
+        z = logits / t
+        top = z.max(1)
+        total = np.log(np.exp(z - top[:, np.newaxis]).sum(1)) + top
+        return sign * (total - z[np.arange(len(labels)), labels]).mean()
+
+    return min(np.geomspace(0.1, 10, 1500), key=loss)
 
 
 def ramp(steps, warm):
@@ -370,12 +414,6 @@ def mean_in_place(average, weights, keep):
     average *= keep
     average += (1 - keep) * weights
     return average
-
-
-def one_pixel_right(image, gradient, epsilon):
-    wrong = np.full(image.shape, 0.5)
-    wrong[0, 0] = 0
-    return wrong
 
 
 def mass_shift(image, weigh=lambda v: v, middle=14, to=round):
@@ -832,11 +870,28 @@ MISTAKES = [
     (nb07.rebuild, lambda v: rebuilt(v, side=5, carry=False), "none of (3, 3, 1, 4)"),
     (nb07.rebuild, lambda v: one_layer((28, 28, 1)), "other shapes than the checkpoint's"),
     (nb07.rebuild, lambda v: one_layer((784,)), "images of shape (28, 28, 1)"),
-    (nb08.bin_share, 0.04, "gap of the bin"),
-    (nb08.bin_share, 0.25 * (0.90 - 0.94), "no sign"),
-    (nb08.bin_share, 50 * 0.04, "Multiply by their share"),
-    (nb08.bin_share, 0.25 * 0.94, "confidence times share"),
-    (nb08.bin_share, 0.5, "something else"),
+    (nb08.margin, lambda w, n: w / n * (1 - w / n) / n, "Take the root"),
+    (nb08.margin, lambda w, n: (w / n * (1 - w / n)) ** 0.5, "divide by the number"),
+    (nb08.margin, lambda w, n: (w / n * (1 - w / n)) ** 0.5 / n, "below the root too"),
+    (nb08.margin, lambda w, n: (w / n / n) ** 0.5, "1 - p is missing"),
+    (nb08.margin, lambda w, n: (n * w / n * (1 - w / n)) ** 0.5, "spread of the count"),
+    (nb08.margin, lambda w, n: w / n, "How far does it scatter"),
+    (nb08.margin, lambda w, n: 0.5 * (w / n * (1 - w / n) / n) ** 0.5, "for 18 wrong"),
+    (nb08.margin, lambda w, n: (18 * 475 / 493**3) ** 0.5, "for 50 wrong"),
+    (nb08.paint, painter(low=-9, high=9), "Clip them"),
+    (nb08.paint, painter(low=-9, high=1.2), "Clip them"),
+    (nb08.paint, painter(sign=-100), "downhill"),
+    (nb08.paint, lambda g, x, n, r: painter()(g, x, 1, r), "inside the loop"),
+    (nb08.paint, lambda g, x, n, r: np.clip(x + n * r * g(x), 0, 1), "again in each step"),
+    (nb08.paint, lambda g, x, n, r: x, "nothing moved"),
+    (nb08.paint, painter(sign=0.001), "top of the hill"),
+    (nb08.paint, lambda g, x, n, r: painter()(g, x, 80, r), "one step"),
+    (nb08.paint, paint_in_place, "Make a new"),
+    (nb09.bin_share, 0.04, "gap of the bin"),
+    (nb09.bin_share, 0.25 * (0.90 - 0.94), "no sign"),
+    (nb09.bin_share, 50 * 0.04, "Multiply by their share"),
+    (nb09.bin_share, 0.25 * 0.94, "confidence times share"),
+    (nb09.bin_share, 0.5, "something else"),
     (nb08.worst_pair, pair_of, "diagonal"),
     (nb08.worst_pair, lambda c: pair_of(no_diagonal(c).T), "swapped"),
     (nb08.worst_pair, lambda c: no_diagonal(c).argmax(), "unravel_index"),
@@ -847,25 +902,37 @@ MISTAKES = [
     (nb08.worst_pair, lambda c: (1, 2), "(1, 0) stands 7 times"),
     (nb08.worst_pair, lambda c: (1, 0), "should be (0, 2)"),
     (
-        nb08.coverage_and_accuracy,
+        nb09.coverage_and_accuracy,
         lambda c, r, t: ((c >= t).mean(), (r & (c >= t)).mean()),
         "answered images, not by all",
     ),
-    (nb08.coverage_and_accuracy, lambda c, r, t: ((c >= t).mean(), r.mean()), "all images"),
-    (nb08.coverage_and_accuracy, lambda c, r, t: ((c > t).mean(), r[c > t].mean()), ">="),
-    (nb08.coverage_and_accuracy, lambda c, r, t: answered(c, r, t)[::-1], "swapped"),
-    (nb08.coverage_and_accuracy, lambda c, r, t: answered(-c, r, -t + 0.01), "does not answer"),
-    (nb08.coverage_and_accuracy, lambda c, r, t: ((c >= t).sum(), 2 / 3), "not a number of"),
-    (nb08.coverage_and_accuracy, lambda c, r, t: (3 / 8, 2 / 3), "at 0.5"),
-    (nb08.coverage_and_accuracy, lambda c, r, t: (3 / 8, 0.9), "at 0.9"),
-    (nb08.coverage_and_accuracy, lambda c, r, t: 3 / 8, "two numbers"),
-    (nb08.step_towards, lambda x, g, e: np.clip(x + e * np.sign(g), 0, 1), "walks away"),
-    (nb08.step_towards, lambda x, g, e: x - e * np.sign(g), "Clip"),
-    (nb08.step_towards, lambda x, g, e: np.clip(x - e * g, 0, 1), "not its size"),
-    (nb08.step_towards, lambda x, g, e: np.clip(x - np.sign(g), 0, 1), "Multiply by epsilon"),
-    (nb08.step_towards, lambda x, g, e: -e * np.sign(g), "change alone"),
-    (nb08.step_towards, step_in_place, "Make a new one"),
-    (nb08.step_towards, one_pixel_right, "expected"),
+    (nb09.coverage_and_accuracy, lambda c, r, t: ((c >= t).mean(), r.mean()), "all images"),
+    (nb09.coverage_and_accuracy, lambda c, r, t: ((c > t).mean(), r[c > t].mean()), ">="),
+    (nb09.coverage_and_accuracy, lambda c, r, t: answered(c, r, t)[::-1], "swapped"),
+    (nb09.coverage_and_accuracy, lambda c, r, t: answered(-c, r, -t + 0.01), "does not answer"),
+    (nb09.coverage_and_accuracy, lambda c, r, t: ((c >= t).sum(), 2 / 3), "not a number of"),
+    (nb09.coverage_and_accuracy, lambda c, r, t: (3 / 8, 2 / 3), "at 0.5"),
+    (nb09.coverage_and_accuracy, lambda c, r, t: (3 / 8, 0.9), "at 0.9"),
+    (nb09.coverage_and_accuracy, lambda c, r, t: 3 / 8, "two numbers"),
+    (nb09.temperature, lambda z, y: 1 / hot(z, y), "Divide them"),
+    (nb09.temperature, lambda z, y: 1.0, "Accuracy cannot choose"),
+    (nb09.temperature, lambda z, y: hot(z, y, sign=-1), "at an edge"),
+    (nb09.temperature, lambda z, y: 1.1 * hot(z, y), "Try more temperatures"),
+    (nb09.temperature, lambda z, y: max(1.01, hot(z, y)), "too modest"),
+    (nb09.temperature, lambda z, y: -1.0, "above 0"),
+    (nb09.temperature, lambda z, y: [1.0, 2.0], "one number"),
+    (nb09.temperature, lambda z, y: 2.0 * hot(z, y), "look again"),
+    (nb09.lead, leader(sign=1), "walks away"),
+    (nb09.lead, leader(near=9), "farther than epsilon from"),
+    (nb09.lead, leader(low=-9, high=9), "Clip them"),
+    (nb09.lead, leader(near=9, low=-9, high=9), "nor end farther"),
+    (nb09.lead, leader(eye=lambda values: values), "not its size"),
+    (nb09.lead, lambda g, x, n, r, e: leader()(g, x, 1, r, e), "inside the loop"),
+    (nb09.lead, lambda g, x, n, r, e: np.clip(x - e * np.sign(g(x)), 0, 1), "again each step"),
+    (nb09.lead, lambda g, x, n, r, e: x, "nothing moved"),
+    (nb09.lead, lambda g, x, n, r, e: x + 0.01, "expected"),
+    (nb09.lead, lambda g, x, n, r, e: leader()(g, x, 9, r, e), "one step ends"),
+    (nb09.lead, lead_in_place, "Make a new one"),
     (nb11.work_of_a_stride, 28 * 28 * 25 * 16, "stride 1"),
     (nb11.work_of_a_stride, 14 * 14 * 25, "one filter"),
     (nb11.work_of_a_stride, 12 * 12 * 25 * 16, "valid"),
@@ -1008,14 +1075,14 @@ def test_error_message_is_the_sentence_with_the_word(capsys):
 def test_a_digit_turned_round_and_back_is_the_same_digit():
     image = np.zeros((1, 28, 28), np.float32)
     image[0, 8:20, 13] = image[0, 8, 13:18] = 1
-    np.testing.assert_allclose(nb08.rotate(image, 90), np.rot90(image, axes=(1, 2)), atol=1e-6)
-    np.testing.assert_allclose(nb08.rotate(image, 0), image)
+    np.testing.assert_allclose(nb09.rotate(image, 90), np.rot90(image, axes=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(nb09.rotate(image, 0), image)
 
 
 def test_a_line_grows_by_two_pixels_and_shrinks_by_two():
     line = np.zeros((1, 28, 28), np.float32)
     line[0, 5:24, 12:15] = 1
-    assert [nb08.thicken(line, s)[0, 14].sum() for s in (-1, -0.5, 0, 0.5, 1, 2)] == [
+    assert [nb09.thicken(line, s)[0, 14].sum() for s in (-1, -0.5, 0, 0.5, 1, 2)] == [
         *(1, 2, 3, 4, 5, 7)
     ]
     assert line.sum() == 19 * 3
@@ -1031,10 +1098,10 @@ def test_readers_labels_are_compared_with_truth_and_network(capsys):
 
 
 def test_letters_are_repeatable_images_with_ink_inside():
-    images, names = nb08.draw_letters(20, seed=3)
-    np.testing.assert_array_equal(images, nb08.draw_letters(20, seed=3)[0])
+    images, names = nb09.draw_letters(20, seed=3)
+    np.testing.assert_array_equal(images, nb09.draw_letters(20, seed=3)[0])
     assert images.shape == (20, 28, 28) and images.dtype == np.float32
-    assert images.min() == 0 and images.max() == 1 and set(names) == set(nb08.LETTERS)
+    assert images.min() == 0 and images.max() == 1 and set(names) == set(nb09.LETTERS)
     assert all(0.04 < image.mean() < 0.35 for image in images)
 
 

@@ -16,7 +16,7 @@ from mnist_edu import authoring, bands, data, series
 ROOT = Path(__file__).parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 BANDS = ROOT / "tests" / "bands"
-MANY_PICTURES = {"08"}  # where pictures are the lesson
+MANY_PICTURES = {"08", "09"}  # where pictures are the lesson
 WEAK_WORDS = re.compile(r"\b(easily|simply|just|obviously)\b", re.I)
 
 

@@ -23,6 +23,7 @@ PREDICTED = np.array([7, 2, 1, 0, 9, 3])
 HISTORY = {"loss": [2, 1.5, 1.25], "val_loss": [2.5, 1.5, 1], "accuracy": [0.1, 0.5, 0.75]}
 CARD = HISTORY | {"val_accuracy": [0.2, 0.5, 0.625]}
 GRID = np.arange(12).reshape(3, 4)
+MAPS = np.arange(100).reshape(5, 5, 4)
 BINS = np.array([[0.25, 0.6, 0.5], [0.75, 0.9, 0.7]])
 CHARTS = {"angle": ([0, 30], {"a": [1, 0.5], "b": [0.9, 0]}), "noise": ([0, 1], {"b": [0.9, 0.2]})}
 HEAT = np.linspace(-0.5, 2, 784).reshape(28, 28)
@@ -47,6 +48,10 @@ EVERY = {
     "cards": lambda: plots.cards({"A": CARD, "B": CARD, "C": CARD, "D": CARD}, source="MNIST"),
     "weights": lambda: plots.weights(np.linspace(-1, 3, 7840).reshape(784, 10), source="MNIST"),
     "activations": lambda: plots.activations(np.arange(49 * 8).reshape(7, 7, 8), source="MNIST"),
+    "filters_and_maps": lambda: plots.filters_and_maps(
+        np.linspace(-1, 3, 36).reshape(3, 3, 4), np.arange(100).reshape(5, 5, 4), 3, "MNIST"
+    ),
+    "directions": lambda: plots.directions(PLACES, 2, source="MNIST"),
     "grids": lambda: plots.grids(
         {"image": GRID, "map": [[1, -2]], "third": [[1 / 3]]}, {"image": (1, 0, 2, 3)}, 2, "MNIST"
     ),
@@ -371,6 +376,50 @@ def test_grids_tell_ranges_below_names_and_keep_cells_alike():
         axes.get_window_extent().width / n for axes, n in zip(figure.axes, (4, 2), strict=True)
     )
     assert small < 1.3 * large
+
+
+def test_filters_and_maps_carry_the_same_numbers():
+    figure = EVERY["filters_and_maps"]()
+    shown = [(axes.get_xlabel(), axes.images[0].get_array()) for axes in figure.axes]
+    for name, values in shown:
+        kind, number = name.split()
+        right = np.linspace(-1, 3, 36).reshape(3, 3, 4) if kind == "filter" else MAPS
+        np.testing.assert_allclose(values, right[..., int(number)], err_msg=name)
+    names = [name for name, _ in shown]
+    assert names == [
+        *(f"{kind} {i}" for kind in ("filter", "map") for i in range(3)),
+        *("filter 3", "map 3"),
+    ]
+    assert "Map 3 answers most strongly (99)" in figure.description
+
+
+def test_maps_carry_their_labels():
+    figure = plots.activations(MAPS, 4, "MNIST", labels="abcd")
+    assert [axes.get_xlabel() for axes in figure.axes] == list("abcd")
+
+
+def test_first_direction_is_the_one_of_the_largest_spread():
+    points = np.array([[-4, -3.9], [-1, -1.2], [0, 0.4], [2, 1.7], [3, 3]])
+    figure = plots.directions(points, 3)
+    axes = figure.axes[0]
+    along = np.diff(axes.lines[0].get_xydata()[[0, 1]], axis=0)[0]
+    assert along[1] / along[0] == pytest.approx(1, abs=0.1)
+    across = np.diff(axes.lines[1].get_xydata()[[0, 1]], axis=0)[0]
+    assert along @ across == pytest.approx(0, abs=1e-9)
+    for shadow in axes.lines[2:]:
+        start, foot = shadow.get_xydata()
+        assert (foot - start) @ along == pytest.approx(0, abs=1e-9)
+        assert any(np.allclose(start, point) for point in points)
+    assert "keeps 99% of their spread" in figure.description or "100%" in figure.description
+
+
+def test_reliability_counts_the_images_of_each_bin():
+    figure = plots.reliability({"a": BINS}, "MNIST", images=400)
+    x, y = figure.axes[1].lines[0].get_data()
+    np.testing.assert_allclose(x, BINS[:, 1])
+    np.testing.assert_allclose(y, [100, 300])
+    assert figure.axes[1].get_yscale() == "log"
+    assert "300 images in its fullest bin" in figure.description
 
 
 def test_reliability_draws_accuracy_over_confidence_and_says_who_is_too_sure():
