@@ -81,7 +81,8 @@ def with_minutes(text: str) -> str:
         If a notebook has no line in the table, or more than one.
     """
     for path in series.find().values():
-        minutes = f" {minutes_to_read(path)} min | {minutes_to_run(path.stem)} min |"
+        about = "~" * (path.stem in estimates())
+        minutes = f" {minutes_to_read(path)} min | {about}{minutes_to_run(path.stem)} min |"
         line = re.compile(rf"^(\| \[[^|]*\]\(notebooks/{path.name}\) \|[^|]*\|).*$", re.M)
         text, found = line.subn(rf"\1{minutes}", text)
         if found != 1:
@@ -107,8 +108,13 @@ def minutes_to_run(name: str) -> int:
     return math.ceil(measured_seconds(name) / 60)
 
 
+def estimates() -> dict[str, dict]:
+    """Return what stands in for notebooks that were not measured yet."""
+    return shared.stored("costs").get("estimates", {})
+
+
 def measured_seconds(name: str) -> float:
-    return shared.stored("costs")["full"]["notebooks"][name]["seconds"]
+    return (shared.stored("costs")["full"]["notebooks"] | estimates())[name]["seconds"]
 
 
 def run_sentence(name: str) -> str:
