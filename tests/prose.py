@@ -103,7 +103,7 @@ REFERENCE = re.compile(
     r"|(?<![.\d])0\d\b(?!\.)|(?<=\[)1[0-2](?=\]| [A-Z])",  # 06, [11](11_...), [12 Scaling out]
     re.I,
 )
-RUNNING = re.compile(r"The cells run in [^.]*|\| \d+ min \| \d+ min \|")  # see test_report.py
+RUNNING = re.compile(r"The cells run in [^.]*|\| \d+ min \| ~?\d+ min \|")  # see test_report.py
 UNITS = """epoch pass passe seed minute second error layer convolution filter unit weight parameter
 point time MB kB GB byte core step run training processe pixel network file number score logit
 probabilitie digit image fault place batche line bit loop pair test kind""".split()

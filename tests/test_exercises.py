@@ -801,7 +801,7 @@ MISTAKES = [
         lambda x, f, b: np.resize(np.maximum(0, summed(x, f) + b), (3, 5, 4)),
         "2 channels",
     ),
-    (nb05.layer, meddling, "you changed what the layer was given"),
+    (nb05.layer, meddling, "you changed the arrays that the layer was given"),
     (nb05.slash_kernel, [[1, 2], [3, 4]], "three lists"),
     (nb05.slash_kernel, np.full((3, 3), np.inf), "count with"),
     (nb05.slash_kernel, np.zeros((3, 3)), "silent everywhere"),

@@ -128,7 +128,9 @@ def layer(function: Asked) -> None:
     fixed = "3 channels and 4 filters work, 2 channels and 1 filter do not: take sizes from shapes."
     expect(function(image, filters, np.array([2.0])), right, [], fixed, shape=fixed)
     if function.changed:
-        raise Mistake("you changed what the layer was given. Write into an array of your own.")
+        raise Mistake(
+            "you changed the arrays that the layer was given. Write into an array of your own."
+        )
 
 
 FLIPPED = "you flipped the kernels. A layer slides them as they are."

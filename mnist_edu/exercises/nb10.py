@@ -225,7 +225,10 @@ def _sheets() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _checked(result: object) -> np.ndarray:
     """Return what a pipeline made, uint8 (28, 28), or say what it is instead."""
-    image = np.asarray(result, float)
+    try:
+        image = np.asarray(result, float)
+    except (TypeError, ValueError, OverflowError):
+        raise Mistake(f"return an image of numbers, not {type(result).__name__}.") from None
     if image.shape != (28, 28):
         raise Mistake(f"return an image of shape (28, 28), not {image.shape}.")
     if not np.all((image > -0.5) & (image < 255.5)):
