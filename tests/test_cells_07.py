@@ -124,7 +124,7 @@ def test_products_are_not_rounded_on_a_gpu(run):
     told = []
     experimental = SimpleNamespace(enable_tensor_float_32_execution=told.append)
     tf = SimpleNamespace(config=SimpleNamespace(experimental=experimental))
-    run("device", tf=tf, lesson=SimpleNamespace(device=lambda: None))
+    run("device", tf=tf, lesson=SimpleNamespace(versions=lambda: None, device=lambda: None))
     assert told == [False], "07:device: TensorFloat-32 is not switched off"
 
 
