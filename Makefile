@@ -16,7 +16,7 @@ help:
 	@echo "make run-full     run the full lessons"
 	@echo "make lab          open the notebooks in JupyterLab"
 	@echo
-	@echo "make unit         the quick tests, below a minute: no training, no browser"
+	@echo "make unit         the quick tests, a minute or two: no training, no browser"
 	@echo "make check        format, lint and types"
 	@echo "make format       format code and notebooks"
 	@echo "make test         all of that, and a quick run of every notebook"
