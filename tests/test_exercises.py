@@ -35,9 +35,10 @@ MODULES = {
     for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, nb11, nb12)
 }
 TRAINS = {("04", "4"), ("11", "5")}
+SLOW = TRAINS | {("06", "4")}
 LESSON_11 = ("network", "one-cycle", "orthogonal", "optimizers", "batches", "train")
 ALL = [
-    pytest.param(notebook, number, marks=[pytest.mark.slow] * ((notebook, number) in TRAINS))
+    pytest.param(notebook, number, marks=[pytest.mark.slow] * ((notebook, number) in SLOW))
     for notebook in MODULES
     for number in exercise_numbers(notebook)
 ]
@@ -60,10 +61,11 @@ def test_solution_passes_and_the_open_exercise_says_so(notebook, number):
         names |= {"keras": keras, "layers": keras.layers}
     if (notebook, number) == ("06", "4"):
         keras = pytest.importorskip("keras")
+        keras.utils.set_random_seed(1)  # seeds 0 to 7 read 0.73 to 0.79
         kept = [data.add_channel(data.scale(part.images)) for part in (drawn().train, drawn().test)]
         names |= run_cells("06", "compile", keras=keras, batch_size=64)
         names |= {"layers": keras.layers, "train_x": kept[0], "train_y": drawn().train.labels}
-        names |= {"validation_x": kept[1], "validation_y": drawn().test.labels, "wanted": 0.7}
+        names |= {"validation_x": kept[1], "validation_y": drawn().test.labels, "wanted": 0.6}
     if (notebook, number) == ("10", "5"):
         names |= {"cv2": pytest.importorskip("cv2"), "read_labels": nearest}
     if (notebook, number) == ("11", "5"):
