@@ -109,12 +109,14 @@ def minutes_to_run(name: str) -> int:
 
 
 def estimates() -> dict[str, dict]:
-    """Return what stands in for notebooks that were not measured yet."""
-    return shared.stored("costs").get("estimates", {})
+    """Return what stands in for notebooks until they are measured."""
+    page = shared.stored("costs")
+    measured = page["full"]["notebooks"]
+    return {k: row for k, row in page.get("estimates", {}).items() if k not in measured}
 
 
 def measured_seconds(name: str) -> float:
-    return (shared.stored("costs")["full"]["notebooks"] | estimates())[name]["seconds"]
+    return (estimates() | shared.stored("costs")["full"]["notebooks"])[name]["seconds"]
 
 
 def run_sentence(name: str) -> str:
@@ -271,9 +273,8 @@ def series_map() -> plots.Picture:
             if x:
                 start, end = (1, places[other][1]), (SIDE, row)
             axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.3"})
-        told.append(
-            f"{name} (after {', '.join(sorted(before[number]))})" if before[number] else name
-        )
+        after = f" (after {', '.join(sorted(before[number]))})" if before[number] else ""
+        told.append(name + after)
     picture.description = "What leads to what: " + "; ".join(told) + "."
     return picture
 

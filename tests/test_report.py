@@ -106,6 +106,14 @@ def test_minutes_to_run_are_rounded_up(monkeypatch, seconds, minutes, said):
     assert report.run_sentence("06") == f"The cells run in {said}"
 
 
+def test_a_measurement_takes_the_place_of_an_estimate(monkeypatch):
+    page = {"full": {"notebooks": {"06": {"seconds": 30.0}}}}
+    page["estimates"] = {"06": {"seconds": 500.0}, "09": {"seconds": 80.0}}
+    monkeypatch.setattr(shared, "stored", lambda name: page)
+    assert list(report.estimates()) == ["09"]
+    assert (report.measured_seconds("06"), report.measured_seconds("09")) == (30.0, 80.0)
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_says_how_long_it_was_measured_to_run(name):
     text = report.title(series.notebooks_folder() / f"{name}.ipynb")
