@@ -8,7 +8,7 @@ import numpy as np
 
 from mnist_edu import data
 from mnist_edu.errors import needs
-from mnist_edu.exercises.checker import Mistake, exercise, expect
+from mnist_edu.exercises.checker import Mistake, accuracy, activations, exercise, expect
 
 
 def gradient_sizes(model, images: np.ndarray, labels: np.ndarray) -> list[float]:
@@ -185,7 +185,7 @@ def small_network(function: Callable, digits: data.Dataset) -> None:
     if not hasattr(model, "count_params"):
         raise Mistake("return the model itself, not what `fit` or `predict` returns.")
     _judge_form(model)
-    reads = {name: _accuracy(model, *part) for name, part in parts.items()}
+    reads = {name: accuracy(model, *part) for name, part in parts.items()}
     found = reads["validation"]
     for name in ("validation", "test"):
         if reads[name] > reads["train"] + _luck(reads["train"], len(parts[name][1])):
@@ -197,10 +197,6 @@ def small_network(function: Callable, digits: data.Dataset) -> None:
 
 def _flat(part: data.Split) -> tuple[np.ndarray, np.ndarray]:
     return data.flatten(data.scale(part.images)), part.labels
-
-
-def _accuracy(model: Any, images: np.ndarray, labels: np.ndarray) -> float:
-    return float(np.mean(model.predict(images, batch_size=1000, verbose=0).argmax(1) == labels))
 
 
 def _luck(accuracy: float, count: int) -> float:
@@ -217,19 +213,14 @@ def _judge_form(model: Any) -> None:
         raise Mistake(f"its output has the shape {model.output_shape}. Ten digits need (None, 10).")
     if getattr(model, "optimizer", None) is None or int(model.optimizer.iterations) == 0:
         raise Mistake("it was never trained: call `compile` and `fit` before you return it.")
-    if _activations(model).count("softmax") > 1:
+    if activations(model).count("softmax") > 1:
         raise Mistake("softmax twice: it belongs to the last layer alone, and once.")
-
-
-def _activations(model: Any) -> list[str]:
-    functions = [getattr(layer, "activation", None) or type(layer) for layer in model.layers]
-    return [function.__name__.lower() for function in functions]
 
 
 def _advice(model: Any, reads: dict[str, float]) -> str:
     """Return the likely reason why a trained network reads too few digits."""
     dense = [layer for layer in model.layers if hasattr(layer, "kernel")]
-    inside = [kind for kind in _activations(model) if kind not in ("linear", "softmax", "dropout")]
+    inside = [kind for kind in activations(model) if kind not in ("linear", "softmax", "dropout")]
     if len(dense) == 1:
         return "It has no hidden layer: ten weighted sums cannot do more."
     if not inside:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mnist_edu.drawings import Layer
 from mnist_edu.errors import needs
-from mnist_edu.exercises.checker import Mistake, exercise, expect
+from mnist_edu.exercises.checker import Mistake, accuracy, activations, exercise, expect
 
 LAYERS = [  # what the notebook builds in Keras, to be drawn before it does
     (28, 28, 1),
@@ -181,8 +181,7 @@ def small_cnn(
     _judge_form(model)
     _judge_loss(model)
     model.fit(*train, batch_size=64, epochs=1, verbose=0)
-    images, labels = validation
-    found = float(np.mean(model.predict(images, batch_size=500, verbose=0).argmax(1) == labels))
+    found = accuracy(model, *validation)
     if found < wanted:
         told = f"after one epoch it reads {found:.4f} of the validation images, not {wanted}."
         raise Mistake(f"{told} {_advice(model, found)}")
@@ -211,16 +210,11 @@ def _judge_loss(model: Any) -> None:
     if int(model.optimizer.iterations):
         raise Mistake("it has been trained. Return it as `compile` leaves it: the checker trains.")
     takes_logits = getattr(model.loss, "get_config", dict)().get("from_logits", False)
-    ends_in_softmax = _activations(model)[-1] == "softmax"
+    ends_in_softmax = activations(model)[-1] == "softmax"
     if takes_logits and ends_in_softmax:
         raise Mistake("softmax twice: the last layer has one, and a loss of logits has another.")
     if not takes_logits and not ends_in_softmax:
         raise Mistake("it gives logits, and its loss expects probabilities: from_logits=True.")
-
-
-def _activations(model: Any) -> list[str]:
-    functions = [getattr(layer, "activation", None) or type(layer) for layer in model.layers]
-    return [function.__name__.lower() for function in functions]
 
 
 def _advice(model: Any, found: float) -> str:
@@ -228,7 +222,7 @@ def _advice(model: Any, found: float) -> str:
     kinds = {type(layer).__name__ for layer in model.layers}
     if not any("Conv" in kind for kind in kinds):
         return "It has no convolution, and so learns each stroke at each place."
-    if not {"relu", "leakyrelu", "elu", "gelu", "silu", "tanh"} & set(_activations(model)):
+    if not {"relu", "leakyrelu", "elu", "gelu", "silu", "tanh"} & set(activations(model)):
         return "No layer has an activation: then all convolutions together are one."
     if found < 0.2:
         return "That is no more than a guess. Is the learning rate too small, or far too large?"

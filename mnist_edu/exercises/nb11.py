@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mnist_edu.drawings import Layer
-from mnist_edu.exercises.checker import Asked, Mistake, exercise, expect
+from mnist_edu.exercises.checker import Asked, Mistake, accuracy, exercise, expect
 
 # --- Drawings of the networks --------------------------------------------------------------------
 
@@ -189,11 +189,9 @@ def lean_network(
     if not hasattr(model, "layers") or not hasattr(model, "predict"):
         raise Mistake("return the model that `network(...)` gives, not its layers.")
     _judge_form(model)
-    found = train(function)
-    answers = found.predict(images, batch_size=1000, verbose=0).argmax(1)
-    accuracy = float(np.mean(answers == labels))
-    if accuracy < WANTED:
-        raise Mistake(f"it reads {accuracy:.3f} of the validation digits. {_advice(model)}")
+    found = accuracy(train(function), images, labels)
+    if found < WANTED:
+        raise Mistake(f"it reads {found:.3f} of the validation digits. {_advice(model)}")
 
 
 def _judge_form(model: Any) -> None:
