@@ -85,7 +85,7 @@ def digits(
         _draw_digit(axes, image)
         axes.set_xlabel(name, fontsize=9, labelpad=2)
     for axes, name in zip(cells[::columns], rows, strict=False):
-        axes.set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+        _name_row(axes, name)
     written = " ".join(filter(None, names)).replace("\n", " ")
     told = f", labelled {written}" if written and len(names) <= 30 else ""
     in_rows = f" Rows: {'; '.join(rows)}.".replace("\n", " ") if rows else ""
@@ -171,8 +171,7 @@ def error_changes(
             axes.set_xlabel(f"{labels[i]}{ARROW}{answers[i]}", fontsize=9, labelpad=2)
         for axes in line[len(found) :]:
             axes.spines[:].set_visible(False)
-        label = f"{name}:\n{len(found)}"
-        line[0].set_ylabel(label, fontsize=9, rotation=0, ha="right", va="center")
+        _name_row(line[0], f"{name}:\n{len(found)}")
         pairs = ", ".join(f"{labels[i]}{ARROW}{answers[i]}" for i in found[:columns])
         told.append(f"{len(found)} {name}" + f" ({pairs})" * bool(pairs))
     sentence = f"Errors: {np.sum(was)} before, {np.sum(still)} after; {'; '.join(told)}."
@@ -477,10 +476,7 @@ def dots(
     axes = picture.subplots()
     for row, group in enumerate(groups):
         axes.axhline(row, color="0.9", linewidth=0.8, zorder=0)
-        axes.plot(group, np.full(len(group), row), "o", color=BLUE, alpha=0.6, markersize=6)
-        axes.plot(mark(group), row, "|", color="black", markersize=16, markeredgewidth=2)
-        how = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
-        axes.text(1.01, row, f"{mark(group):.{digits}g}", **how)
+        _draw_dots(axes, row, group, mark(group), digits)
     axes.set(yticks=range(len(groups)), yticklabels=list(values), xlabel=label)
     if log:
         axes.set_xscale("log")
@@ -491,6 +487,14 @@ def dots(
     named = zip(values, groups, strict=True)
     told = [_bar_sentence(name, group, digits, mark) for name, group in named]
     return _finish(picture, source, f"{label + ': ' if label else ''}{'; '.join(told)}.")
+
+
+def _draw_dots(axes, row: int, group: np.ndarray, mark: float, digits: int) -> None:
+    """Draw a row of dots with a bar at ``mark``, and write its value at the right."""
+    axes.plot(group, np.full(len(group), row), "o", color=BLUE, alpha=0.6, markersize=6)
+    axes.plot(mark, row, "|", color="black", markersize=16, markeredgewidth=2)
+    how = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
+    axes.text(1.01, row, f"{mark:.{digits}g}", **how)
 
 
 def ladder(
@@ -505,16 +509,13 @@ def ladder(
     """
     _same_length("seconds", seconds, "errors", errors)
     picture = Picture(height=1 + 0.34 * len(seconds))
-    charts = (("seconds (axis multiplies)", seconds, 3), ("errors in 100", errors, 3))
+    charts = (("seconds (axis multiplies)", seconds), ("errors in 100", errors))
     cells = picture.subplots(1, 2, sharey=True)
-    for axes, (label, values, digits) in zip(cells, charts, strict=True):
+    for axes, (label, values) in zip(cells, charts, strict=True):
         means = [float(np.mean(group)) for group in values.values()]
         axes.plot(means, range(len(means)), color="0.75", linewidth=1, zorder=0)
         for row, group in enumerate(values.values()):
-            axes.plot(group, np.full(len(group), row), "o", color=BLUE, alpha=0.6, markersize=5)
-            axes.plot(means[row], row, "|", color="black", markersize=12, markeredgewidth=2)
-            how = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 8}
-            axes.text(1.02, row, f"{means[row]:.{digits}g}", **how)
+            _draw_dots(axes, row, group, means[row], 3)
         axes.set(xlabel=label)
         axes.margins(x=0.06, y=0.08)
         _plain(axes)
@@ -934,11 +935,15 @@ def weight_rows(
     return _finish(picture, source, f"Weights, a row each, on its own scale. {'; '.join(told)}.")
 
 
+def _name_row(axes, name: str) -> None:
+    axes.set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+
+
 def _draw_weight_row(picture: Picture, row, name: str, values: np.ndarray) -> None:
     largest = np.abs(values).max()
     for axes, image in zip(row, values.T, strict=True):
         shown = _draw_signed(axes, image.reshape(28, 28), largest or 1.0)
-    row[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+    _name_row(row[0], name)
     ticks = [-largest, 0, largest] if largest else [0]
     bar = picture.colorbar(shown, ax=list(row), ticks=ticks, aspect=8)
     bar.ax.set_yticklabels([f"{tick:.1g}" for tick in ticks], fontsize=8)
