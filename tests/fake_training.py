@@ -5,8 +5,9 @@ import inspect
 import types
 
 import numpy as np
+from cells import run_cells
 
-from mnist_edu import data, lesson, synthetic
+from mnist_edu import data, lesson, plots, synthetic
 
 
 def few_digits(train: int = 60, validation: int = 40, test: int = 40) -> data.Dataset:
@@ -90,3 +91,68 @@ def settings(layers):
     """Return the kind of each Keras layer and all that it was told, but for its name."""
     told = [(type(layer), layer.get_config()) for layer in layers]
     return [(kind, {k: v for k, v in config.items() if k != "name"}) for kind, config in told]
+
+
+def softmax_of(logits):
+    """Return the softmax of each row, written apart from any library."""
+    powers = np.exp(logits - np.max(logits, axis=1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+# --- Cells that several notebooks have alike -----------------------------------------------------
+
+
+def by_split(few: data.Dataset) -> tuple[dict, dict]:
+    """Return images in [0, 1] and labels, each by the name of its split."""
+    splits = {"train": few.train, "validation": few.validation, "test": few.test}
+    images = {name: part.images / np.float32(255) for name, part in splits.items()}
+    return images, {name: part.labels for name, part in splits.items()}
+
+
+def runner(notebook: str, begun: dict, few: data.Dataset, images: dict, labels: dict):
+    """Return a function that runs cells on a few digits, and listens to lesson and plots."""
+
+    def run(*ids, **names):
+        given = {"digits": few, "lesson": listening(lesson), "plots": listening(plots, act=False)}
+        given |= {f"{name}_x": part for name, part in images.items()}
+        given |= {f"{name}_y": part for name, part in labels.items()}
+        return run_cells(notebook, *ids, **begun | given | names)
+
+    return run
+
+
+def check_seed_and_source(notebook: str, run, few: data.Dataset) -> None:
+    """Check that cell ``load`` sets the seed and asks for the source."""
+    source = listening(data, load=lambda source: few)
+    space = run("load", data=source, lesson=seedless(), seed=5, source="synthetic")
+    told = f"{notebook}:load: the"
+    assert space["lesson"].heard["set_seed"][0]["seed"] == 5, f"{told} seed is not set"
+    assert source.heard["load"][0]["source"] == "synthetic", f"{told} source is not asked for"
+
+
+def check_scaled_once(notebook: str, begun: dict, few: data.Dataset) -> None:
+    """Check that cell ``prepare`` scales each split once, and cuts the training images."""
+    images, labels = by_split(few)
+    space = run_cells(notebook, "prepare", **begun | {"digits": few, "train_images": 50})
+    for name, count in (("train", 50), ("validation", None), ("test", None)):
+        np.testing.assert_allclose(
+            space[f"{name}_x"], images[name][:count], 1e-6, err_msg=f"{notebook}:prepare: {name}_x"
+        )
+        np.testing.assert_array_equal(
+            space[f"{name}_y"], labels[name][:count], f"{notebook}:prepare: labels"
+        )
+
+
+def check_ask(notebook: str, run, images: np.ndarray) -> None:
+    """Check that cell ``ask`` gives logits, and their softmax by rows."""
+    space, reader = run("ask"), Reader((28, 28))
+    right = reader.logits(images)
+    found = space["logits_of"](reader, images)
+    np.testing.assert_allclose(found, right, err_msg=f"{notebook}:ask: logits_of")
+    np.testing.assert_allclose(
+        space["ask"](reader, images),
+        softmax_of(right),
+        1e-4,
+        1e-7,
+        err_msg=f"{notebook}:ask: no softmax by rows",
+    )

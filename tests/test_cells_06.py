@@ -8,19 +8,25 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from cells import cells_of, code_with, run_cells
-from fake_training import Reader, cross_entropy, few_digits, listening, seedless, settings
+from fake_training import (
+    Reader,
+    by_split,
+    check_seed_and_source,
+    cross_entropy,
+    few_digits,
+    listening,
+    runner,
+    settings,
+)
 
-from mnist_edu import data, drawings, lesson, plots
+from mnist_edu import drawings, lesson
 
 pytestmark = pytest.mark.slow
 
 FEW = few_digits()
-SPLITS = {"train": FEW.train, "validation": FEW.validation, "test": FEW.test}
-X = {name: part.images[..., np.newaxis] / np.float32(255) for name, part in SPLITS.items()}
-Y = {name: part.labels for name, part in SPLITS.items()}
-READS_TEST = {
-    *("prepare", "test", "confusion", "ruler", "results"),
-}
+FLAT, Y = by_split(FEW)
+X = {name: images[..., np.newaxis] for name, images in FLAT.items()}
+READS_TEST = {"prepare", "test", "confusion", "ruler", "results"}
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +39,7 @@ def begun():
 def run(begun, tmp_path, monkeypatch):
     """Return a function that runs cells on a few digits, and listens to lesson and plots."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*ids, **names):
-        given = {"digits": FEW, "lesson": listening(lesson), "plots": listening(plots, act=False)}
-        given |= {f"{name}_x": images for name, images in X.items()}
-        given |= {f"{name}_y": labels for name, labels in Y.items()}
-        return run_cells("06", *ids, **begun | given | names)
-
-    return run
+    return runner("06", begun, FEW, X, Y)
 
 
 def same(name, value):
@@ -60,10 +59,7 @@ def test_parameters_are_those_that_the_text_and_the_bands_speak_of(begun):
 
 
 def test_seed_and_source_are_used(run):
-    source = listening(data, load=lambda source: FEW)
-    space = run("load", data=source, lesson=seedless(), seed=5, source="synthetic")
-    assert space["lesson"].heard["set_seed"][0]["seed"] == 5, "06:load: the seed is not set"
-    assert source.heard["load"][0]["source"] == "synthetic", "06:load: the source is not asked for"
+    check_seed_and_source("06", run, FEW)
 
 
 def test_each_split_is_scaled_once_and_gets_a_channel(begun):

@@ -6,17 +6,26 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from cells import code_with, run_cells
-from fake_training import Reader, few_digits, listening, seedless, settings
+from fake_training import (
+    Reader,
+    by_split,
+    check_ask,
+    check_scaled_once,
+    check_seed_and_source,
+    few_digits,
+    listening,
+    runner,
+    settings,
+    softmax_of,
+)
 
-from mnist_edu import data, lesson, plots
+from mnist_edu import lesson
 from mnist_edu.exercises import nb09
 
 pytestmark = pytest.mark.slow
 
 FEW = few_digits()
-SPLITS = {"train": FEW.train, "validation": FEW.validation, "test": FEW.test}
-X = {name: part.images / np.float32(255) for name, part in SPLITS.items()}
-Y = {name: part.labels for name, part in SPLITS.items()}
+X, Y = by_split(FEW)
 NAMES = ("softmax", "dense", "CNN")
 READS_TEST = {"prepare", "report"}
 
@@ -29,15 +38,7 @@ def begun():
 
 @pytest.fixture(scope="module")
 def run(begun):
-    """Return a function that runs cells on a few digits, and listens to lesson and plots."""
-
-    def run(*ids, **names):
-        given = {"digits": FEW, "lesson": listening(lesson), "plots": listening(plots, act=False)}
-        given |= {f"{name}_x": images for name, images in X.items()}
-        given |= {f"{name}_y": labels for name, labels in Y.items()}
-        return run_cells("09", *ids, **begun | given | names)
-
-    return run
+    return runner("09", begun, FEW, X, Y)
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +46,6 @@ def networks(begun):
     """Make the three networks, untrained."""
     begun["keras"].utils.set_random_seed(1)
     return run_cells("09", "networks", "make-networks", **begun)
-
-
-def softmax_of(logits):
-    powers = np.exp(logits - np.max(logits, axis=1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
 
 
 def made_up(n=300, seed=0):
@@ -82,19 +78,11 @@ def test_parameters_are_those_that_the_text_and_the_bands_speak_of(begun):
 
 
 def test_seed_and_source_are_used(run):
-    source = listening(data, load=lambda source: FEW)
-    space = run("load", data=source, lesson=seedless(), seed=5, source="synthetic")
-    assert space["lesson"].heard["set_seed"][0]["seed"] == 5, "09:load: the seed is not set"
-    assert source.heard["load"][0]["source"] == "synthetic", "09:load: the source is not asked for"
+    check_seed_and_source("09", run, FEW)
 
 
 def test_each_split_is_scaled_once(begun):
-    space = run_cells("09", "prepare", **begun | {"digits": FEW, "train_images": 50})
-    for name, count in (("train", 50), ("validation", None), ("test", None)):
-        np.testing.assert_allclose(
-            space[f"{name}_x"], X[name][:count], 1e-6, err_msg=f"09:prepare: {name}_x"
-        )
-        np.testing.assert_array_equal(space[f"{name}_y"], Y[name][:count], "09:prepare: labels")
+    check_scaled_once("09", begun, FEW)
 
 
 def test_test_images_stay_closed_until_the_report():
@@ -167,13 +155,7 @@ def test_each_network_is_trained_as_often_as_its_text_says(run):
 
 
 def test_ask_gives_probabilities_of_each_image(run):
-    space, reader = run("ask"), Reader((28, 28))
-    found = space["logits_of"](reader, X["test"])
-    np.testing.assert_allclose(found, reader.logits(X["test"]), err_msg="09:ask: logits_of")
-    expected = softmax_of(reader.logits(X["test"]))
-    np.testing.assert_allclose(
-        space["ask"](reader, X["test"]), expected, 1e-4, 1e-7, err_msg="09:ask: no softmax by rows"
-    )
+    check_ask("09", run, X["test"])
 
 
 def test_answers_are_those_of_the_cnn_on_validation_images(run):
