@@ -110,6 +110,7 @@ def test_links_lead_somewhere(path, cells):
     text = "\n".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("http") or (path.parent / target).exists(), target
+    assert not re.search(r"\[\[[^\]]*\]\([^)]*\)\]\(", text), "a link within a link"
 
 
 def test_glossary_terms_are_linked_and_links_lead_to_terms(cells):
