@@ -6,6 +6,8 @@ FOUND := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c '$(SUITS)' 2>/dev/null && echo $$p && break; done)
 PYTHON ?= $(FOUND)
 BIN := .venv/bin
+# Tests start in a third of the time where Python may keep what it has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/ready
 
 .PHONY: help run run-full unit check format test test-full test-lowest test-pythons lab figures bands bench transfer \

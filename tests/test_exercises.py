@@ -400,7 +400,7 @@ def hot(logits, labels, sign=1):
         total = np.log(np.exp(z - top[:, np.newaxis]).sum(1)) + top
         return sign * (total - z[np.arange(len(labels)), labels]).mean()
 
-    return min(np.geomspace(0.1, 10, 1500), key=loss)
+    return min(np.geomspace(0.1, 10, 600), key=loss)
 
 
 def ramp(steps, warm):

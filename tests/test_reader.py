@@ -25,6 +25,8 @@ class Lazy:
     """Keras, imported by the first test that uses it: that takes seconds, and some do without."""
 
     def __getattr__(self, name):
+        if name.startswith("_"):  # pytest looks whether this is a fixture
+            raise AttributeError(name)
         missing = 'Keras is missing: pip install "mnist_edu[lessons]"'
         return getattr(pytest.importorskip("keras", reason=missing), name)
 
