@@ -686,7 +686,8 @@ def activations(
         raise ValueError(f"the maps of one image are (h, w, k), not {maps.shape}")
     names = [""] * maps.shape[-1] if labels is None else list(labels)
     _same_length("maps", maps.T, "labels", names)
-    picture, cells = _grid(maps.shape[-1], columns, caption=labels is not None)
+    tall = maps.shape[0] / maps.shape[1]
+    picture, cells = _grid(maps.shape[-1], columns, caption=labels is not None, tall=tall)
     for i, axes in enumerate(cells):
         axes.imshow(maps[..., i], cmap="cividis", vmin=maps.min(), vmax=maps.max())
         axes.set_xlabel(str(names[i]), fontsize=9, labelpad=2)
@@ -1030,13 +1031,14 @@ def _same_length(name: str, values: Sequence, other: str, others: Sequence) -> N
         raise ValueError(f"{len(values)} {name}, but {len(others)} {other}")
 
 
-def _grid(count: int, columns: int, caption: bool) -> tuple[Picture, list]:
+def _grid(count: int, columns: int, caption: bool, tall: float = 1) -> tuple[Picture, list]:
+    """Make axes for small images, in lines; ``tall`` is the height of an image over its width."""
     if not count:
         raise ValueError("there is nothing to show")
     columns = min(columns, count)
     rows = -(-count // columns)
     cell = min(WIDTH / max(columns, 5), 1.2)
-    picture = Picture(height=rows * (cell + 0.18 * caption) + 0.3)
+    picture = Picture(height=rows * (tall * cell + 0.18 * caption) + 0.3)
     axes = picture.subplots(rows, columns, squeeze=False).ravel()
     for cell in axes:
         cell.set(xticks=[], yticks=[])
