@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 
 import pytest
 from prose import NOTEBOOKS, ROOT
@@ -107,11 +108,68 @@ def test_decimal_numbers_beside_a_lesson_are_those_that_it_shows(number):
     assert not missing
 
 
-def test_cells_of_the_session_plans_are_in_the_notebooks_named_beside_them():
-    rows = re.findall(
-        r"^\| *[\d–]+ *\| *(\d\d) *\|(.*)$", (TEACHER / "sessions.md").read_text("utf-8"), re.M
-    )
-    assert len(rows) > 30
-    for number, row in rows:
-        first = row.partition("|")[0]
-        assert set(re.findall(r"`([\w-]+)`", first)) <= ids_of(number), f"{number}: {first}"
+# --- The plan of the sessions --------------------------------------------------------------------
+
+ROW = re.compile(r"^\| (\d+)–(\d+) \| (\d\d) \| ([^|]*) \|")
+SESSIONS = TEACHER / "sessions.md"
+
+
+def plans():
+    """Return each plan of sessions.md: rows of first minute, last minute, notebook and its cells."""
+    found, open_plan = [], False
+    for line in SESSIONS.read_text("utf-8").splitlines():
+        if row := ROW.match(line):
+            found += [] if open_plan else [[]]
+            named = re.findall(r"`([\w-]+)`", row[4])
+            found[-1].append((int(row[1]), int(row[2]), row[3], named))
+        open_plan = bool(row) or (open_plan and line.startswith("|"))
+    return found
+
+
+def test_eight_plans_fill_ninety_minutes_without_a_gap():
+    assert len(plans()) == 8  # six sessions, and the version of two
+    for plan in plans():
+        assert [first for first, *_ in plan] == [0, *(last for _, last, *_ in plan[:-1])]
+        assert plan[-1][1] == 90
+
+
+def test_a_plan_names_cells_of_the_notebook_beside_them():
+    for number, named in [row[2:] for plan in plans() for row in plan]:
+        assert named and set(named) <= ids_of(number), f"{number}: {named}"
+
+
+def test_other_cells_of_the_sessions_are_in_a_notebook():
+    everywhere = set().union(*map(ids_of, NOTEBOOKS))
+    assert named_cells(SESSIONS.read_text("utf-8")) <= everywhere
+
+
+def first_words(cell):
+    """Return the first words of a cell, below its heading, as a cell of a table."""
+    lines = [line for line in "".join(cell["source"]).splitlines() if line.strip()]
+    line = next((line for line in lines if not line.startswith("#")), lines[0])
+    if cell["cell_type"] == "code":
+        return "`" + textwrap.shorten(line, 60, placeholder=" …").replace("|", "\\|") + "`"
+    text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", line).replace("**", "").removeprefix("- ")
+    return textwrap.shorten(text, 60, placeholder=" …").replace("|", "\\|")
+
+
+def finder(number):
+    """Return the table that says where the cells of the plans are in a notebook."""
+    named = {name for plan in plans() for row in plan if row[2] == number for name in row[3]}
+    lines, section = ["| section | cell | begins with |", "| --- | --- | --- |"], "(the opening)"
+    for cell in cells_of(number):
+        source = "".join(cell["source"])
+        headings = re.findall(r"^## (.+)$", source, re.M) if cell["cell_type"] == "markdown" else []
+        if source.startswith("## "):
+            section = headings[0]
+        if cell["id"] in named:
+            lines.append(f"| {section} | `{cell['id']}` | {first_words(cell)} |")
+        section = [section, *headings][-1]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("number", ["00", "01", "03", "04", "05", "06", "09", "10"])
+def test_the_finder_knows_each_cell_of_the_plans(number):
+    tables = dict(parts((TEACHER / "cells.md").read_text("utf-8"), 2))
+    (table,) = [text for heading, text in tables.items() if heading.startswith(number)]
+    assert table.strip() == finder(number), f"book/teacher/cells.md, {number}: as on the right"
