@@ -115,7 +115,7 @@ SESSIONS = TEACHER / "sessions.md"
 
 
 def plans():
-    """Return each plan of sessions.md: rows of first minute, last minute, notebook and its cells."""
+    """Return the plans: each has rows of first and last minute, notebook, and its cells."""
     found, open_plan = [], False
     for line in SESSIONS.read_text("utf-8").splitlines():
         if row := ROW.match(line):
