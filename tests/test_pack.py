@@ -173,3 +173,22 @@ def test_the_finder_knows_each_cell_of_the_plans(number):
     tables = dict(parts((TEACHER / "cells.md").read_text("utf-8"), 2))
     (table,) = [text for heading, text in tables.items() if heading.startswith(number)]
     assert table.strip() == finder(number), f"book/teacher/cells.md, {number}: as on the right"
+
+
+# --- Links ---------------------------------------------------------------------------------------
+
+
+def anchors(path):
+    """Return the names under which GitHub and the book know the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.M)
+    return {re.sub(r"[^\w\s-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", sorted(TEACHER.glob("*.md")), ids=lambda path: path.stem)
+def test_links_lead_to_pages_and_headings_that_are_there(path):
+    for target, heading in re.findall(
+        r"\]\((?!http)([^)#\s]*)#?([^)\s]*)\)", path.read_text("utf-8")
+    ):
+        place = path.parent / target if target else path
+        assert place.is_file(), target
+        assert not heading or heading in anchors(place), f"{target}#{heading}"
