@@ -35,7 +35,8 @@ def bare_python(folder: Path) -> Path:
                 if not (target / entry.name).exists():
                     (target / entry.name).symlink_to(entry)
     python = Path(sysconfig.get_path("scripts", "venv", at)) / "python"
-    done = subprocess.run([python, "-c", "import mnist_edu"], cwd=folder, env=without_path({}))
+    how = {"cwd": folder, "env": without_path({}), "capture_output": True}
+    done = subprocess.run([python, "-c", "import mnist_edu"], **how)
     assert done.returncode, "the package can still be imported"
     return python
 
