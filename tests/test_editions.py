@@ -357,6 +357,14 @@ def test_package_is_carried_as_far_as_the_notebook_needs_it():
     assert needed["cv2"] == "opencv-python-headless" and {"anywidget", "PIL"} <= set(needed)
 
 
+def test_libraries_that_lie_beside_the_package_are_not_carried(tmp_path, monkeypatch):
+    shutil.copytree(editions.PACKAGE, tmp_path / "mnist_edu")
+    (tmp_path / "requests.py").touch()
+    monkeypatch.setattr(editions, "PACKAGE", tmp_path / "mnist_edu")
+    files, needed = editions.carried_files("from mnist_edu import lesson")
+    assert {file.parent.name for file in files} == {"mnist_edu"} and "requests" in needed
+
+
 def test_one_switch_makes_portable_notebooks_install_from_the_index(monkeypatch):
     monkeypatch.setattr(editions, "ON_INDEX", True)
     package = cells(editions.edition(PATHS[1], "portable"))["package"]
