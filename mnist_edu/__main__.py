@@ -42,8 +42,15 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--csv", metavar="DIR", help="write train.csv and test.csv there")
     show.set_defaults(command=_data)
 
-    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
+    lab = commands.add_parser("lab", help="open notebooks of your own in JupyterLab")
+    lab.add_argument("--stored", action="store_true", help="the originals, with all outputs")
     lab.set_defaults(command=_lab)
+
+    edition = commands.add_parser("edition", help="write notebooks to hand out, to teach, to carry")
+    edition.add_argument("kind", help="learner, pupil, teacher or portable")
+    edition.add_argument("numbers", nargs="*", metavar="NN", help="such as 01 06; all unless given")
+    edition.add_argument("--out", required=True, metavar="DIR", help="folder for the notebooks")
+    edition.set_defaults(command=_edition)
 
     draw = commands.add_parser("draw", help="open a window to write digits in and have them read")
     draw.add_argument("--model", metavar="FILE", help="a .keras file to use as the network")
@@ -123,13 +130,23 @@ def _write_csv(folder: Path) -> None:
 
 
 def _lab(arguments: argparse.Namespace) -> int:
-    from mnist_edu import series
+    from mnist_edu import editions, series
 
     needs("jupyterlab", "lessons")
-    command = [sys.executable, "-m", "jupyterlab", str(series.notebooks_folder())]
+    folder = series.notebooks_folder() if arguments.stored else Path("my_notebooks")
+    if not arguments.stored:
+        print("\n".join(editions.give(folder)), flush=True)
+    command = [sys.executable, "-m", "jupyterlab", str(folder)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container
         command.append("--allow-root")
     return subprocess.call(command, env=series.lab_environment(cache_folder() / "lab"))
+
+
+def _edition(arguments: argparse.Namespace) -> None:
+    from mnist_edu import editions
+
+    for path in editions.make(arguments.kind, arguments.numbers, arguments.out):
+        print(path)
 
 
 def _draw(arguments: argparse.Namespace) -> None:

@@ -5,7 +5,6 @@ import functools
 import io
 import json
 import linecache
-import re
 from pathlib import Path
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -26,12 +25,12 @@ def run_cells(notebook: str, *ids: str, **names: object) -> dict:
     """Run cells in the order given, with ``names`` to begin with; return all names afterwards.
 
     ``names["printed"]`` is what they printed. A cell tagged ``parameters`` sets its defaults only
-    where ``names`` has nothing else, as papermill does. ``%pip`` is left out.
+    where ``names`` has nothing else, as papermill does.
     """
     cells, space, printed = cells_of(notebook), dict(names), io.StringIO()
     for cell_id in ids:
         cell = cells[cell_id]
-        source = re.sub(r"^( *)%pip.*", r"\1pass", "".join(cell["source"]), flags=re.M)
+        source = "".join(cell["source"])
         place = f"{notebook}:{cell_id}"
         linecache.cache[place] = (len(source), None, source.splitlines(True), place)
         try:
