@@ -10,19 +10,22 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/ready
 
-.PHONY: help run run-full unit check format test test-full test-lowest test-pythons lab figures bands bench transfer \
-	race summit tools lock clean
+.PHONY: help run run-full unit check format test test-full test-portable test-lowest test-pythons lab lab-stored editions \
+	figures bands bench transfer race summit tools lock clean
 
 help:
 	@echo "make run          run the series with quick settings, show results and pictures"
 	@echo "make run-full     run the full lessons"
-	@echo "make lab          open the notebooks in JupyterLab"
+	@echo "make lab          open notebooks of your own in JupyterLab"
+	@echo "make lab-stored   open the originals, with all outputs"
+	@echo "make editions     write all editions into dist/editions/"
 	@echo
 	@echo "make unit         the quick tests, a minute or two: no training, no browser"
 	@echo "make check        format, lint and types"
 	@echo "make format       format code and notebooks"
 	@echo "make test         all of that, and a quick run of every notebook"
 	@echo "make test-full    full lessons: stored outputs, and bands"
+	@echo "make test-portable  run every portable notebook alone (long)"
 	@echo "make test-lowest  unit tests with the lowest versions that are allowed"
 	@echo "make test-pythons unit tests on each Python from 3.11 to 3.13 that is here"
 	@echo
@@ -77,8 +80,19 @@ test: check unit
 test-full: $(READY)
 	$(BIN)/python -m pytest tests/full
 
+test-portable: $(READY)
+	$(BIN)/python tests/alone.py
+
 lab: $(READY)
 	$(BIN)/python -m mnist_edu lab
+
+lab-stored: $(READY)
+	$(BIN)/python -m mnist_edu lab --stored
+
+editions: $(READY)
+	rm -rf dist/editions
+	for kind in learner pupil teacher portable; do \
+		$(BIN)/python -m mnist_edu edition $$kind --out dist/editions/$$kind || exit 1; done
 
 figures: $(READY)
 	$(BIN)/python -m mnist_edu figures

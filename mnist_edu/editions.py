@@ -37,7 +37,8 @@ KINDS = {
     "portable": "**Portable edition**, for learners. It works alone: a folded cell below brings the"
     " package along. Nothing has run yet, and the solutions are folded.",
 }
-USE_AN_ANSWER = {  # cells that stop where an exercise is unanswered and has no solution
+# Cells that stop where an exercise is unanswered and has no solution.
+USE_AN_ANSWER = {
     "02": ("ex-1-look", "ex-2-look", "ex-3-look"),
     "08": ("painted",),
     "09": ("cooled", "turned"),
