@@ -106,12 +106,12 @@ def look(driver, page) -> None:
     driver.execute_async_script("MathJax.startup.promise.then(arguments[0])")
     wide, high = driver.execute_script("return [innerWidth, innerHeight]")
     for number in range(driver.execute_script("return Reveal.getTotalSlides()")):
-        driver.execute_script("Reveal.slide(arguments[0])", number)
+        driver.execute_script("Reveal.slide(arguments[0], 0, 9)", number)  # all of its steps
         for image in driver.execute_script(IMAGES):
             assert image["width"] > 0.9 * wide or image["height"] > 0.5 * high, (page.name, number)
         lowest = driver.execute_script(LOWEST)
         assert lowest <= high + 1, f"{page.name}, slide {number + 1}: {lowest} of {high} pixels"
-    left = "return document.querySelector('.slides').innerText"
+    left = "return document.querySelector('.slides').textContent"
     assert "$" not in driver.execute_script(left)
     asked = "return performance.getEntriesByType('resource').map(entry => entry.name)"
     assert all(name.startswith(("file:", "data:")) for name in driver.execute_script(asked))
