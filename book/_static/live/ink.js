@@ -1,0 +1,304 @@
+// Strokes to 28 x 28 pixels in MNIST's form: the steps of mnist_edu/ink.py, one by one.
+//
+// What is drawn on the pad is white on an even black, so the steps for photos (colour, light, sign,
+// lines of the paper) are left out. An image is { width, height, values }, values from 0 to 1, row
+// by row. How far the result is from Python's is measured in tests/test_live.py.
+{
+  const FINE = 4; // strokes are drawn four times too large, for smooth edges
+  const FIT = 20; // longer side of the ink
+  const SIDE = 28;
+  const MIDDLE = 14; // where the centre of mass belongs
+  const PEN = [2.0, 3.2]; // width of a pen in pixels of MNIST
+  const LARGE = 200; // longer side at which the width of the pen is measured, and changed
+  const MARGIN = 40;
+  const ADVICE = "write one digit with a dark pen on light paper, large, and in even light";
+
+  const blank = (width, height) => ({ width, height, values: new Float32Array(width * height) });
+  const most = (values) => values.reduce((a, b) => Math.max(a, b), 0);
+  const sum = (values) => values.reduce((a, b) => a + b, 0);
+
+  // --- From strokes to a drawing --------------------------------------------------------------
+
+  const drawStrokes = (strokes, side, pen) => {
+    const fine = new Uint8Array((FINE * side) ** 2);
+    const radius = Math.max(1, Math.round(FINE * pen)) / 2;
+    for (const stroke of strokes) {
+      const points = stroke.map((point) => point.map((at) => Math.round(FINE * at)));
+      points.forEach((end, place) => drawLine(fine, FINE * side, points[place - 1] ?? end, end, radius));
+    }
+    const drawing = blank(side, side);
+    fine.forEach((on, place) => {
+      if (!on) return;
+      const [row, column] = [Math.floor(place / (FINE * side)), place % (FINE * side)];
+      drawing.values[Math.floor(row / FINE) * side + Math.floor(column / FINE)] += 1;
+    });
+    for (let place = 0; place < side * side; place += 1) {
+      drawing.values[place] = Math.round((255 * drawing.values[place]) / FINE ** 2) / 255;
+    }
+    return drawing;
+  };
+
+  // A line with round ends: in each row it covers one span, that of its two discs and of the
+  // rectangle between them.
+  const drawLine = (fine, side, [x1, y1], [x2, y2], radius) => {
+    const length = Math.hypot(x2 - x1, y2 - y1) || 1;
+    const [across, up] = [((y1 - y2) * radius) / length, ((x2 - x1) * radius) / length];
+    const corners = [[x1 + across, y1 + up], [x2 + across, y2 + up], [x2 - across, y2 - up], [x1 - across, y1 - up]];
+    const first = Math.max(0, Math.ceil(Math.min(y1, y2) - radius));
+    const last = Math.min(side - 1, Math.floor(Math.max(y1, y2) + radius));
+    for (let y = first; y <= last; y += 1) {
+      let [left, right] = [Infinity, -Infinity];
+      const reach = (x) => {
+        left = Math.min(left, x);
+        right = Math.max(right, x);
+      };
+      for (const [x, height] of [[x1, y - y1], [x2, y - y2]]) {
+        if (Math.abs(height) > radius) continue;
+        const half = Math.sqrt(radius ** 2 - height ** 2);
+        reach(x - half);
+        reach(x + half);
+      }
+      corners.forEach(([ax, ay], place) => {
+        const [bx, by] = corners[(place + 1) % 4];
+        if (ay <= y !== by <= y) reach(ax + ((y - ay) * (bx - ax)) / (by - ay));
+      });
+      const [from, to] = [Math.max(0, Math.ceil(left)), Math.min(side - 1, Math.floor(right))];
+      if (from <= to) fine.fill(1, y * side + from, y * side + to + 1);
+    }
+  };
+
+  // --- Which ink belongs to the digit? --------------------------------------------------------
+
+  // Connected pieces of ink: for each its pixels and its box (left, top, right, bottom).
+  const pieces = ({ width, height, values }) => {
+    const seen = new Uint8Array(width * height);
+    const found = [];
+    for (let start = 0; start < width * height; start += 1) {
+      if (seen[start] || values[start] <= 0.5) continue;
+      const piece = { pixels: [start], box: [width, height, 0, 0] };
+      seen[start] = 1;
+      for (let next = 0; next < piece.pixels.length; next += 1) {
+        const [x, y] = [piece.pixels[next] % width, Math.floor(piece.pixels[next] / width)];
+        piece.box = around(piece.box, [x, y, x + 1, y + 1]);
+        for (let r = Math.max(0, y - 1); r <= Math.min(height - 1, y + 1); r += 1) {
+          for (let c = Math.max(0, x - 1); c <= Math.min(width - 1, x + 1); c += 1) {
+            const at = r * width + c;
+            if (seen[at] || values[at] <= 0.5) continue;
+            seen[at] = 1;
+            piece.pixels.push(at);
+          }
+        }
+      }
+      found.push(piece);
+    }
+    return found;
+  };
+
+  const around = (a, b) => [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
+  const longest = ([left, top, right, bottom]) => Math.max(right - left, bottom - top);
+  const gap = (a, b) => Math.hypot(Math.max(0, a[0] - b[2], b[0] - a[2]), Math.max(0, a[1] - b[3], b[1] - a[3]));
+
+  // Leave out specks: much smaller than the pieces that hold most ink.
+  const withoutSpecks = (found) => {
+    const bySize = [...found].sort((a, b) => longest(a.box) - longest(b.box));
+    const half = sum(found.map((piece) => piece.pixels.length)) / 2;
+    let held = 0;
+    const typical = bySize.find((piece) => (held += piece.pixels.length) >= half);
+    return found.filter(
+      (piece) => longest(piece.box) > 0.1 * longest(typical.box) && piece.pixels.length > 3,
+    );
+  };
+
+  // The largest piece and what lies near it: a digit, and no smudge elsewhere.
+  const nearLargest = (found) => {
+    let rest = [...found].sort((a, b) => b.pixels.length - a.pixels.length);
+    const chosen = [rest.shift()];
+    for (;;) {
+      const box = chosen.map((piece) => piece.box).reduce(around);
+      const near = rest.filter((piece) => gap(piece.box, box) < 0.3 * longest(box));
+      if (!near.length) return { chosen, box };
+      chosen.push(...near);
+      rest = rest.filter((piece) => !near.includes(piece));
+    }
+  };
+
+  // The ink of the digit alone, its soft edges kept, with a margin of 2 pixels.
+  const only = (drawing, { chosen, box: [left, top, right, bottom] }) => {
+    const digit = blank(right - left + 4, bottom - top + 4);
+    for (const place of chosen.flatMap((piece) => piece.pixels)) {
+      const [x, y] = [place % drawing.width, Math.floor(place / drawing.width)];
+      for (let r = Math.max(0, y - 1); r <= Math.min(drawing.height - 1, y + 1); r += 1) {
+        for (let c = Math.max(0, x - 1); c <= Math.min(drawing.width - 1, x + 1); c += 1) {
+          const [row, column] = [r - top + 2, c - left + 2];
+          digit.values[row * digit.width + column] = drawing.values[r * drawing.width + c];
+        }
+      }
+    }
+    return digit;
+  };
+
+  // --- Into MNIST's form ----------------------------------------------------------------------
+
+  const box = ({ width, height, values }) => {
+    let found = [width, height, 0, 0];
+    values.forEach((value, place) => {
+      const [x, y] = [place % width, Math.floor(place / width)];
+      if (value > 0.5) found = around(found, [x, y, x + 1, y + 1]);
+    });
+    return found;
+  };
+
+  // Cut out a part; what lies beyond the edges is black.
+  const cut = (image, left, top, width, height) => {
+    const part = blank(width, height);
+    for (let y = Math.max(0, -top); y < Math.min(height, image.height - top); y += 1) {
+      for (let x = Math.max(0, -left); x < Math.min(width, image.width - left); x += 1) {
+        part.values[y * width + x] = image.values[(top + y) * image.width + left + x];
+      }
+    }
+    return part;
+  };
+
+  // Which pixels make each pixel of a line of another length, and with what weights: those that it
+  // covers where the line gets shorter, the two nearest where it gets longer.
+  const mixtures = (length, wanted) =>
+    Array.from({ length: wanted }, (_, place) => {
+      const scale = length / wanted;
+      if (wanted >= length) {
+        const at = Math.min(length - 1, Math.max(0, (place + 0.5) * scale - 0.5));
+        const first = Math.min(Math.floor(at), Math.max(0, length - 2));
+        return [[first, 1 - (at - first)], [Math.min(first + 1, length - 1), at - first]];
+      }
+      const [from, to] = [place * scale, (place + 1) * scale];
+      const mixture = [];
+      for (let at = Math.floor(from); at < Math.min(length, to); at += 1) {
+        const covered = Math.min(at + 1, to) - Math.max(at, from);
+        if (covered > 1e-9) mixture.push([at, covered / scale]);
+      }
+      return mixture;
+    });
+
+  const resize = (image, width, height) => {
+    const [narrow, result] = [blank(width, image.height), blank(width, height)];
+    mixtures(image.width, width).forEach((mixture, x) => {
+      for (const [from, weight] of mixture) {
+        for (let y = 0; y < image.height; y += 1) {
+          narrow.values[y * width + x] += weight * image.values[y * image.width + from];
+        }
+      }
+    });
+    mixtures(image.height, height).forEach((mixture, y) => {
+      for (const [from, weight] of mixture) {
+        for (let x = 0; x < width; x += 1) {
+          result.values[y * width + x] += weight * narrow.values[from * width + x];
+        }
+      }
+    });
+    return result;
+  };
+
+  const blurred = (image, sigma) => {
+    const taps = Array.from({ length: 8 * sigma + 1 }, (_, k) => Math.exp(-(((k - 4 * sigma) / sigma) ** 2) / 2));
+    const total = sum(taps);
+    const along = (values, step) => {
+      const result = new Float32Array(values.length);
+      for (let place = MARGIN; place < values.length - MARGIN; place += 1) {
+        let mixed = 0;
+        for (let k = 0; k < taps.length; k += 1) mixed += taps[k] * (values[place + (k - 4 * sigma) * step] ?? 0);
+        result[place] = mixed / total;
+      }
+      return result;
+    };
+    return { ...image, values: along(along(image.values, 1), image.width) };
+  };
+
+  // Twice the area of the ink by the length of its edge: a long stroke has two edges.
+  const penWidth = (image) => {
+    const { width, height, values } = blurred(image, 2);
+    let edge = 0;
+    for (let y = 1; y < height - 1; y += 1) {
+      for (let at = y * width + 1; at < y * width + width - 1; at += 1) {
+        edge += Math.hypot(values[at + width] - values[at - width], values[at + 1] - values[at - 1]) / 2;
+      }
+    }
+    return (2 * sum(image.values)) / edge;
+  };
+
+  // Make all strokes thicker: each pixel becomes the largest in a disc around it; or thinner, the
+  // smallest. Row by row of the disc, from its ends to its middle, where it is widest.
+  const spread = ({ width, height, values }, radius, thicker) => {
+    const better = thicker ? Math.max : Math.min;
+    const result = blank(width, height);
+    if (!thicker) result.values.fill(1);
+    let [wide, half] = [Float32Array.from(values), 0];
+    for (let down = radius; down >= 0; down -= 1) {
+      const wanted = Math.round(Math.sqrt(radius ** 2 - down ** 2));
+      for (; half < wanted; half += 1) {
+        const by = half + 1;
+        wide = wide.map((value, at) => better(value, values[at - by] ?? 0, values[at + by] ?? 0));
+      }
+      for (let at = down * width; at < values.length - down * width; at += 1) {
+        const both = better(wide[at - down * width], wide[at + down * width]);
+        result.values[at] = better(result.values[at], both);
+      }
+    }
+    return result;
+  };
+
+  // Bring strokes that are much thinner or thicker than MNIST's to the nearest usual width.
+  const evenPen = (image) => {
+    const scale = LARGE / longest(box(image));
+    const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(scale * side)));
+    const large = cut(resize(image, width, height), -MARGIN, -MARGIN, width + 2 * MARGIN, height + 2 * MARGIN);
+    const wide = (penWidth(large) * FIT) / LARGE;
+    const aim = Math.min(PEN[1], Math.max(PEN[0], wide));
+    const change = ((LARGE / FIT) * (aim - wide) * FIT) / (FIT - aim); // it grows, then is fitted
+    if (Math.abs(change) < 1) return image;
+    const even = spread(large, Math.round(Math.abs(change) / 2), change > 0);
+    return most(even.values) > 0.5 ? even : image;
+  };
+
+  // A square around the ink becomes 20 x 20.
+  const fitted = (image) => {
+    const [left, top, right, bottom] = box(image);
+    const side = Math.max(right - left, bottom - top);
+    const [aside, above] = [Math.floor((side - right + left) / 2), Math.floor((side - bottom + top) / 2)];
+    return resize(cut(image, left - aside, top - above, side, side), FIT, FIT);
+  };
+
+  // Move it by whole pixels until its centre of mass is in the middle of 28 x 28.
+  const centred = ({ values }) => {
+    const [total, largest] = [sum(values), most(values)];
+    const middle = (along) => sum(values.map((value, place) => value * along(place))) / total;
+    const [row, column] = [(place) => Math.floor(place / FIT), (place) => place % FIT].map(
+      (along) => Math.min(SIDE - FIT, Math.max(0, Math.round(MIDDLE - middle(along) - 0.001))),
+    );
+    const image = new Uint8Array(SIDE * SIDE);
+    values.forEach((value, place) => {
+      const at = (row + Math.floor(place / FIT)) * SIDE + column + (place % FIT);
+      image[at] = Math.round((255 * value) / largest);
+    });
+    return image;
+  };
+
+  // Bring strokes into MNIST's form: 784 values in 0..255. Throws an Error that says why not.
+  const toMnist = (strokes, side, pen) => {
+    const drawing = drawStrokes(strokes, side, pen);
+    const found = pieces(drawing);
+    const inked = sum(found.map((piece) => piece.pixels.length));
+    if (inked < 5) throw new Error(`no ink was found, the picture is all of one shade: ${ADVICE}`);
+    if (inked > 0.7 * side * side) {
+      throw new Error(`almost everything is ink, and no digit can be seen: ${ADVICE}`);
+    }
+    return centred(fitted(evenPen(only(drawing, nearLargest(withoutSpecks(found))))));
+  };
+
+  // Move an image by whole pixels, as data.shift does; what leaves it is lost.
+  const shift = (image, right, down) =>
+    image.map((_, place) => {
+      const [row, column] = [Math.floor(place / SIDE) - down, (place % SIDE) - right];
+      return row < 0 || row >= SIDE || column < 0 || column >= SIDE ? 0 : image[row * SIDE + column];
+    });
+
+  Object.assign((globalThis.mnistLive ??= {}), { drawStrokes, toMnist, shift });
+}
