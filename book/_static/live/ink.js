@@ -16,54 +16,67 @@
   const blank = (width, height) => ({ width, height, values: new Float32Array(width * height) });
   const most = (values) => values.reduce((a, b) => Math.max(a, b), 0);
   const sum = (values) => values.reduce((a, b) => a + b, 0);
+  const longest = ([left, top, right, bottom]) => Math.max(right - left, bottom - top);
 
   // --- From strokes to a drawing --------------------------------------------------------------
 
   const drawStrokes = (strokes, side, pen) => {
-    const fine = new Uint8Array((FINE * side) ** 2);
+    const wide = FINE * side;
+    const fine = new Uint8Array(wide * wide);
     const radius = Math.max(1, Math.round(FINE * pen)) / 2;
     for (const stroke of strokes) {
       const points = stroke.map((point) => point.map((at) => Math.round(FINE * at)));
-      points.forEach((end, place) => drawLine(fine, FINE * side, points[place - 1] ?? end, end, radius));
+      points.forEach((point, place) => {
+        fillDisc(fine, wide, point, Math.round(radius));
+        if (place) fillBetween(fine, wide, points[place - 1], point, radius + 0.5); // as OpenCV
+      });
     }
     const drawing = blank(side, side);
-    fine.forEach((on, place) => {
-      if (!on) return;
-      const [row, column] = [Math.floor(place / (FINE * side)), place % (FINE * side)];
-      drawing.values[Math.floor(row / FINE) * side + Math.floor(column / FINE)] += 1;
-    });
-    for (let place = 0; place < side * side; place += 1) {
-      drawing.values[place] = Math.round((255 * drawing.values[place]) / FINE ** 2) / 255;
+    for (let row = 0; row < wide; row += 1) {
+      const above = Math.floor(row / FINE) * side;
+      for (let column = 0; column < wide; column += 1) {
+        if (fine[row * wide + column]) drawing.values[above + (column >> 2)] += 1; // 4 is FINE
+      }
     }
+    drawing.values.forEach((inked, place) => {
+      if (inked) drawing.values[place] = Math.round((255 * inked) / FINE ** 2) / 255;
+    });
     return drawing;
   };
 
-  // A line with round ends: in each row it covers one span, that of its two discs and of the
-  // rectangle between them.
-  const drawLine = (fine, side, [x1, y1], [x2, y2], radius) => {
+  // Fill the pixels of a row from one place to another, as far as they lie in the drawing.
+  const fillRow = (fine, wide, y, left, right) => {
+    const [from, to] = [Math.max(0, Math.ceil(left)), Math.min(wide - 1, Math.floor(right))];
+    if (from <= to) fine.fill(1, y * wide + from, y * wide + to + 1);
+  };
+
+  const rows = (wide, low, high) => [Math.max(0, Math.ceil(low)), Math.min(wide - 1, Math.floor(high))];
+
+  const fillDisc = (fine, wide, [x, y], radius) => {
+    const [first, last] = rows(wide, y - radius, y + radius);
+    for (let row = first; row <= last; row += 1) {
+      const half = Math.sqrt(radius ** 2 - (row - y) ** 2);
+      fillRow(fine, wide, row, x - half, x + half);
+    }
+  };
+
+  // The rectangle between two discs: in each row, from one of its edges to another.
+  const fillBetween = (fine, wide, [x1, y1], [x2, y2], radius) => {
     const length = Math.hypot(x2 - x1, y2 - y1) || 1;
     const [across, up] = [((y1 - y2) * radius) / length, ((x2 - x1) * radius) / length];
-    const corners = [[x1 + across, y1 + up], [x2 + across, y2 + up], [x2 - across, y2 - up], [x1 - across, y1 - up]];
-    const first = Math.max(0, Math.ceil(Math.min(y1, y2) - radius));
-    const last = Math.min(side - 1, Math.floor(Math.max(y1, y2) + radius));
-    for (let y = first; y <= last; y += 1) {
+    const xs = [x1 + across, x2 + across, x2 - across, x1 - across];
+    const ys = [y1 + up, y2 + up, y2 - up, y1 - up];
+    const [first, last] = rows(wide, Math.min(...ys), Math.max(...ys));
+    for (let row = first; row <= last; row += 1) {
       let [left, right] = [Infinity, -Infinity];
-      const reach = (x) => {
+      for (let a = 0; a < 4; a += 1) {
+        const b = (a + 1) % 4;
+        if (ys[a] <= row === ys[b] <= row) continue;
+        const x = xs[a] + ((row - ys[a]) * (xs[b] - xs[a])) / (ys[b] - ys[a]);
         left = Math.min(left, x);
         right = Math.max(right, x);
-      };
-      for (const [x, height] of [[x1, y - y1], [x2, y - y2]]) {
-        if (Math.abs(height) > radius) continue;
-        const half = Math.sqrt(radius ** 2 - height ** 2);
-        reach(x - half);
-        reach(x + half);
       }
-      corners.forEach(([ax, ay], place) => {
-        const [bx, by] = corners[(place + 1) % 4];
-        if (ay <= y !== by <= y) reach(ax + ((y - ay) * (bx - ax)) / (by - ay));
-      });
-      const [from, to] = [Math.max(0, Math.ceil(left)), Math.min(side - 1, Math.floor(right))];
-      if (from <= to) fine.fill(1, y * side + from, y * side + to + 1);
+      fillRow(fine, wide, row, left, right);
     }
   };
 
@@ -74,28 +87,35 @@
     const seen = new Uint8Array(width * height);
     const found = [];
     for (let start = 0; start < width * height; start += 1) {
-      if (seen[start] || values[start] <= 0.5) continue;
-      const piece = { pixels: [start], box: [width, height, 0, 0] };
+      if (!seen[start] && values[start] > 0.5) found.push(piece(start));
+    }
+    return found;
+
+    function piece(start) {
+      const pixels = [start];
+      let [left, top, right, bottom] = [width, height, 0, 0];
       seen[start] = 1;
-      for (let next = 0; next < piece.pixels.length; next += 1) {
-        const [x, y] = [piece.pixels[next] % width, Math.floor(piece.pixels[next] / width)];
-        piece.box = around(piece.box, [x, y, x + 1, y + 1]);
+      for (let next = 0; next < pixels.length; next += 1) {
+        const x = pixels[next] % width;
+        const y = (pixels[next] - x) / width;
+        left = Math.min(left, x);
+        right = Math.max(right, x + 1);
+        top = Math.min(top, y);
+        bottom = Math.max(bottom, y + 1);
         for (let r = Math.max(0, y - 1); r <= Math.min(height - 1, y + 1); r += 1) {
           for (let c = Math.max(0, x - 1); c <= Math.min(width - 1, x + 1); c += 1) {
             const at = r * width + c;
             if (seen[at] || values[at] <= 0.5) continue;
             seen[at] = 1;
-            piece.pixels.push(at);
+            pixels.push(at);
           }
         }
       }
-      found.push(piece);
+      return { pixels, box: [left, top, right, bottom] };
     }
-    return found;
   };
 
   const around = (a, b) => [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
-  const longest = ([left, top, right, bottom]) => Math.max(right - left, bottom - top);
   const gap = (a, b) => Math.hypot(Math.max(0, a[0] - b[2], b[0] - a[2]), Math.max(0, a[1] - b[3], b[1] - a[3]));
 
   // Leave out specks: much smaller than the pieces that hold most ink.
@@ -125,12 +145,14 @@
   // The ink of the digit alone, its soft edges kept, with a margin of 2 pixels.
   const only = (drawing, { chosen, box: [left, top, right, bottom] }) => {
     const digit = blank(right - left + 4, bottom - top + 4);
-    for (const place of chosen.flatMap((piece) => piece.pixels)) {
-      const [x, y] = [place % drawing.width, Math.floor(place / drawing.width)];
-      for (let r = Math.max(0, y - 1); r <= Math.min(drawing.height - 1, y + 1); r += 1) {
-        for (let c = Math.max(0, x - 1); c <= Math.min(drawing.width - 1, x + 1); c += 1) {
-          const [row, column] = [r - top + 2, c - left + 2];
-          digit.values[row * digit.width + column] = drawing.values[r * drawing.width + c];
+    for (const { pixels } of chosen) {
+      for (const place of pixels) {
+        const x = place % drawing.width;
+        const y = (place - x) / drawing.width;
+        for (let r = Math.max(0, y - 1); r <= Math.min(drawing.height - 1, y + 1); r += 1) {
+          for (let c = Math.max(0, x - 1); c <= Math.min(drawing.width - 1, x + 1); c += 1) {
+            digit.values[(r - top + 2) * digit.width + c - left + 2] = drawing.values[r * drawing.width + c];
+          }
         }
       }
     }
@@ -140,12 +162,17 @@
   // --- Into MNIST's form ----------------------------------------------------------------------
 
   const box = ({ width, height, values }) => {
-    let found = [width, height, 0, 0];
-    values.forEach((value, place) => {
-      const [x, y] = [place % width, Math.floor(place / width)];
-      if (value > 0.5) found = around(found, [x, y, x + 1, y + 1]);
-    });
-    return found;
+    let [left, top, right, bottom] = [width, height, 0, 0];
+    for (let y = 0; y < height; y += 1) {
+      for (let x = 0; x < width; x += 1) {
+        if (values[y * width + x] <= 0.5) continue;
+        left = Math.min(left, x);
+        right = Math.max(right, x + 1);
+        top = Math.min(top, y);
+        bottom = y + 1;
+      }
+    }
+    return [left, top, right, bottom];
   };
 
   // Cut out a part; what lies beyond the edges is black.
@@ -197,53 +224,60 @@
     return result;
   };
 
-  const blurred = (image, sigma) => {
-    const taps = Array.from({ length: 8 * sigma + 1 }, (_, k) => Math.exp(-(((k - 4 * sigma) / sigma) ** 2) / 2));
+  // Blur with a bell curve; the margin around the ink is wider than the curve.
+  const blurred = ({ width, height, values }, sigma) => {
+    const reach = 4 * sigma;
+    const taps = Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-(((k - reach) / sigma) ** 2) / 2));
     const total = sum(taps);
-    const along = (values, step) => {
-      const result = new Float32Array(values.length);
-      for (let place = MARGIN; place < values.length - MARGIN; place += 1) {
+    const along = (from, step) => {
+      const to = new Float32Array(from.length);
+      for (let at = reach * step; at < from.length - reach * step; at += 1) {
         let mixed = 0;
-        for (let k = 0; k < taps.length; k += 1) mixed += taps[k] * (values[place + (k - 4 * sigma) * step] ?? 0);
-        result[place] = mixed / total;
+        for (let k = 0; k <= 2 * reach; k += 1) mixed += taps[k] * from[at + (k - reach) * step];
+        to[at] = mixed / total;
       }
-      return result;
+      return to;
     };
-    return { ...image, values: along(along(image.values, 1), image.width) };
+    return { width, height, values: along(along(values, 1), width) };
   };
 
   // Twice the area of the ink by the length of its edge: a long stroke has two edges.
   const penWidth = (image) => {
-    const { width, height, values } = blurred(image, 2);
+    const { width, values } = blurred(image, 2);
     let edge = 0;
-    for (let y = 1; y < height - 1; y += 1) {
-      for (let at = y * width + 1; at < y * width + width - 1; at += 1) {
-        edge += Math.hypot(values[at + width] - values[at - width], values[at + 1] - values[at - 1]) / 2;
-      }
+    for (let at = width; at < values.length - width; at += 1) {
+      const down = values[at + width] - values[at - width];
+      const right = values[at + 1] - values[at - 1];
+      edge += Math.sqrt(down * down + right * right) / 2;
     }
     return (2 * sum(image.values)) / edge;
   };
 
-  // Make all strokes thicker: each pixel becomes the largest in a disc around it; or thinner, the
-  // smallest. Row by row of the disc, from its ends to its middle, where it is widest.
-  const spread = ({ width, height, values }, radius, thicker) => {
-    const better = thicker ? Math.max : Math.min;
+  // Make all strokes thicker: each pixel becomes the largest in a disc around it. The disc goes row
+  // by row, from its narrow ends to its middle.
+  const thicker = ({ width, height, values }, radius) => {
     const result = blank(width, height);
-    if (!thicker) result.values.fill(1);
-    let [wide, half] = [Float32Array.from(values), 0];
+    let [largest, half] = [values, 0]; // of the pixels up to half to the left and to the right
     for (let down = radius; down >= 0; down -= 1) {
-      const wanted = Math.round(Math.sqrt(radius ** 2 - down ** 2));
-      for (; half < wanted; half += 1) {
-        const by = half + 1;
-        wide = wide.map((value, at) => better(value, values[at - by] ?? 0, values[at + by] ?? 0));
+      for (; half < Math.round(Math.sqrt(radius ** 2 - down ** 2)); half += 1) {
+        largest = largerOf(largest.slice(), values, half + 1);
       }
-      for (let at = down * width; at < values.length - down * width; at += 1) {
-        const both = better(wide[at - down * width], wide[at + down * width]);
-        result.values[at] = better(result.values[at], both);
-      }
+      largerOf(result.values, largest, down * width);
     }
     return result;
   };
+
+  // Take the larger of a value and its two neighbours in another row of values, so far away.
+  const largerOf = (values, others, away) => {
+    for (let at = away; at < values.length - away; at += 1) {
+      const [before, after] = [others[at - away], others[at + away]];
+      if (before > values[at]) values[at] = before;
+      if (after > values[at]) values[at] = after;
+    }
+    return values;
+  };
+
+  const inverse = (image) => ({ ...image, values: image.values.map((value) => 1 - value) });
 
   // Bring strokes that are much thinner or thicker than MNIST's to the nearest usual width.
   const evenPen = (image) => {
@@ -254,7 +288,8 @@
     const aim = Math.min(PEN[1], Math.max(PEN[0], wide));
     const change = ((LARGE / FIT) * (aim - wide) * FIT) / (FIT - aim); // it grows, then is fitted
     if (Math.abs(change) < 1) return image;
-    const even = spread(large, Math.round(Math.abs(change) / 2), change > 0);
+    const radius = Math.round(Math.abs(change) / 2);
+    const even = change > 0 ? thicker(large, radius) : inverse(thicker(inverse(large), radius));
     return most(even.values) > 0.5 ? even : image;
   };
 
