@@ -1,11 +1,12 @@
 """Make what the live figures of the book are fed with.
 
 ``python book/export.py weights`` trains three networks on MNIST's training digits, as their
-notebooks do, and writes ``book/_static/live/weights.js``, which is kept in the repository.
+notebooks do, and writes ``book/_static/live/weights.js``, which is kept in the repository. It takes
+some minutes.
 
-``python book/export.py page`` writes the rest beside it, from the package alone, in a second: the
-drawing pad as a plain script, its colours, strokes for examples, and embedded digits to learn from.
-Pages are opened from folders too, where a script may fetch nothing: so all of it is scripts.
+``python book/export.py page`` writes the rest beside it, in a second, from the package alone: the
+drawing pad as a plain script, its style sheet, what it needs to know, and embedded digits to learn
+from. It is not kept. A page that is opened from a folder may fetch nothing: so all are scripts.
 """
 
 import base64
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_edu import cache, data, palette, synthetic
-from mnist_edu.errors import AskedWrongly, needs
+from mnist_edu.errors import AskedWrongly, WentWrong, needs
 from mnist_edu.pads import answer
 
 LIVE = Path(__file__).with_name("_static") / "live"
@@ -45,10 +46,17 @@ def write_weights(path: Path = LIVE / "weights.js") -> None:
     head = (
         "// Made by `make weights`, not by hand. Three networks, trained as in their notebooks on\n"
         "// MNIST's training digits. weights: 16-bit floats, base64, layer by layer, kernel, then\n"
-        "// bias. accuracy: on all 10,000 test digits of MNIST, with the weights as they are here;\n"
+        "// bias. accuracy: on all 10,000 test digits of MNIST, with these weights;\n"
         "// keras: the same before they were rounded to 16 bits.\n"
     )
-    _write(path, f"{head}{NAMESPACE}.networks = [\n{lines}\n];\n")
+    here = "globalThis.mnistLive.arrived?.();\n"
+    _write(path, f"{head}{NAMESPACE}.networks = [\n{lines}\n];\n{here}")
+
+
+def read_weights(path: Path = LIVE / "weights.js") -> list[dict]:
+    """Return the three networks as they are kept, for what is said of them elsewhere."""
+    text = path.read_text("utf-8")
+    return json.loads(text[text.index("= [") + 2 : text.rindex("]") + 1])
 
 
 def _trained(digits: data.Dataset) -> list[tuple]:
@@ -71,7 +79,9 @@ def _trained(digits: data.Dataset) -> list[tuple]:
     dense.compile("adam", loss)
     dense.fit(data.flatten(images), labels, batch_size=128, epochs=50, verbose=0)
 
-    blocks = [(layers.Conv2D(n, 5, padding="same"), layers.MaxPool2D(), layers.ReLU()) for n in (16, 36)]
+    blocks = [
+        (layers.Conv2D(n, 5, padding="same"), layers.MaxPool2D(), layers.ReLU()) for n in (16, 36)
+    ]
     tail = [layers.Flatten(), layers.Dense(128, "relu"), layers.Dense(10)]
     small = keras.Sequential([keras.Input((28, 28, 1)), *blocks[0], *blocks[1], *tail])
     small.compile("adam", loss)
@@ -80,7 +90,12 @@ def _trained(digits: data.Dataset) -> list[tuple]:
     return [
         ("Softmax", "01", softmax, ["dense"]),
         ("Three dense layers", "04", dense, ["dense", "relu"] * 3 + ["dense"]),
-        ("Convolutional", "06", small, ["convolve", "pool", "relu"] * 2 + ["dense", "relu", "dense"]),
+        (
+            "Convolutional",
+            "06",
+            small,
+            ["convolve", "pool", "relu"] * 2 + ["dense", "relu", "dense"],
+        ),
     ]
 
 
@@ -104,9 +119,85 @@ def _exported(name: str, notebook: str, model, layers: list[str], test: data.Spl
         "numbers": sum(half.size for half in halves),
         "accuracy": accuracy(),
         "keras": before,
-        "layers": [[kind, *next(shapes)] if kind in ("dense", "convolve") else [kind] for kind in layers],
+        "layers": [
+            [kind, *next(shapes)] if kind in ("dense", "convolve") else [kind] for kind in layers
+        ],
         "weights": base64.b64encode(raw).decode(),
     }
+
+
+# --- The rest ------------------------------------------------------------------------------------
+
+
+def write_page(folder: Path = LIVE) -> None:
+    """Write pad.js, pad.css, about.js and digits.js for the pages; nothing is trained for them."""
+    _write(folder / "pad.js", as_script((PADS / "pad.js").read_text("utf-8")))
+    colours = palette.PAD.replace(".mnist-pad", ".mnist-pad, .live-learn")
+    _write(folder / "pad.css", colours + (PADS / "pad.css").read_text("utf-8"))
+    _write(folder / "about.js", f"{NAMESPACE}.about = {json.dumps(about())};\n")
+    _write(folder / "digits.js", f"{NAMESPACE}.digits = {json.dumps(packed_digits())};\n")
+
+
+def as_script(module: str) -> str:
+    """Turn the widget's module into a plain script, which hands over what the module exports."""
+    end = "export default { render };"
+    if module.count("export ") != 1 or end not in module or "import " in module:
+        raise WentWrong(f"pad.js must import nothing, and export once: {end}")
+    kept = module.replace(end, f"{NAMESPACE}.pad = {{ render }};")
+    return f"(() => {{\n{kept}}})();\n"
+
+
+def about() -> dict:
+    """Return what the pad of the page knows of the package, of examples, and of the networks."""
+    networks = [{k: v for k, v in n.items() if k != "weights"} for n in read_weights()]
+    hands = [
+        [synthetic.example_strokes(digit, hand) for hand in range(HANDS)] for digit in range(10)
+    ]
+    return {
+        "side": answer.SIDE,
+        "pen": answer.PEN,
+        "pens": answer.PENS,
+        "sure": answer.SURE,
+        "invitation": answer.INVITATION,
+        "networks": networks,
+        "examples": [
+            [[np.round(s).astype(int).tolist() for s in hand] for hand in hands[digit]]
+            for digit in range(10)
+        ],
+    }
+
+
+def packed_digits() -> dict:
+    """Draw digits to learn from and to test on, and pack them: 16 shades, black in runs.
+
+    The text is base64 of half-bytes: 1 to 15 is a pixel, 0 and a number is that many black ones
+    and one more.
+    """
+    parts = {}
+    for name, number, seed in (("learn", LEARN, 1), ("check", CHECK, 2)):
+        images, labels = synthetic.make_digits(number, seed)
+        shades = np.rint(images / 17).astype(np.uint8).ravel()
+        parts[name] = {
+            "labels": "".join(map(str, labels)),
+            "pixels": base64.b64encode(_pack(shades)).decode(),
+        }
+    return parts | {"source": "embedded digits, drawn by the package, not MNIST"}
+
+
+def _pack(shades: np.ndarray) -> bytes:
+    halves: list[int] = []
+    black = 0
+    for shade in [*shades.tolist(), None]:
+        if shade == 0 and black < 16:
+            black += 1
+            continue
+        if black:
+            halves += [0, black - 1]
+        black = int(shade == 0)
+        if shade:
+            halves.append(shade)
+    halves += [0] * (len(halves) % 2)
+    return bytes(high << 4 | low for high, low in zip(halves[::2], halves[1::2], strict=True))
 
 
 def _write(path: Path, text: str) -> None:
@@ -116,5 +207,18 @@ def _write(path: Path, text: str) -> None:
     print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 
+def main(words: Sequence[str]) -> int:
+    """Do what is asked for; return 0, 1 if it failed, or 2 if it was asked wrongly."""
+    commands = {"weights": write_weights, "page": write_page}
+    try:
+        if len(words) != 1 or words[0] not in commands:
+            raise AskedWrongly("python book/export.py weights, or page")
+        commands[words[0]]()
+    except (AskedWrongly, WentWrong, ValueError, OSError) as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 2 if isinstance(error, AskedWrongly) else 1
+    return 0
+
+
 if __name__ == "__main__":
-    write_weights()
+    sys.exit(main(sys.argv[1:]))
