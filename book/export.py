@@ -132,8 +132,7 @@ def _exported(name: str, notebook: str, model, layers: list[str], test: data.Spl
 def write_page(folder: Path = LIVE) -> None:
     """Write pad.js, pad.css, about.js and digits.js for the pages; nothing is trained for them."""
     _write(folder / "pad.js", as_script((PADS / "pad.js").read_text("utf-8")))
-    colours = palette.PAD.replace(".mnist-pad", ".mnist-pad, .live-learn")
-    _write(folder / "pad.css", colours + (PADS / "pad.css").read_text("utf-8"))
+    _write(folder / "pad.css", palette.PAD + (PADS / "pad.css").read_text("utf-8"))
     _write(folder / "about.js", f"{NAMESPACE}.about = {json.dumps(about())};\n")
     _write(folder / "digits.js", f"{NAMESPACE}.digits = {json.dumps(packed_digits())};\n")
 
