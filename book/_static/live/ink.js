@@ -10,7 +10,7 @@
   const MIDDLE = 14; // where the centre of mass belongs
   const PEN = [2.0, 3.2]; // width of a pen in pixels of MNIST
   const LARGE = 200; // longer side at which the width of the pen is measured, and changed
-  const MARGIN = 40;
+  const MARGIN = 12; // around it: more than the blur, and a stroke that gets thicker, reach
   const ADVICE = "write one digit with a dark pen on light paper, large, and in even light";
 
   const blank = (width, height) => ({ width, height, values: new Float32Array(width * height) });
@@ -32,9 +32,12 @@
       });
     }
     const drawing = blank(side, side);
-    for (let row = 0; row < wide; row += 1) {
+    const places = strokes.flat();
+    const [left, top] = [0, 1].map((axis) => Math.min(...places.map((place) => place[axis])) - pen);
+    const [right, bottom] = [0, 1].map((axis) => Math.max(...places.map((place) => place[axis])) + pen);
+    for (let row = Math.max(0, Math.floor(FINE * top)); row < Math.min(wide, FINE * bottom); row += 1) {
       const above = Math.floor(row / FINE) * side;
-      for (let column = 0; column < wide; column += 1) {
+      for (let column = Math.max(0, Math.floor(FINE * left)); column < Math.min(wide, FINE * right); column += 1) {
         if (fine[row * wide + column]) drawing.values[above + (column >> 2)] += 1; // 4 is FINE
       }
     }
@@ -229,16 +232,16 @@
     const reach = 4 * sigma;
     const taps = Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-(((k - reach) / sigma) ** 2) / 2));
     const total = sum(taps);
-    const along = (from, step) => {
+    const along = (from, step, rows) => {
       const to = new Float32Array(from.length);
-      for (let at = reach * step; at < from.length - reach * step; at += 1) {
-        let mixed = 0;
-        for (let k = 0; k <= 2 * reach; k += 1) mixed += taps[k] * from[at + (k - reach) * step];
+      for (let at = rows * width; at < from.length - rows * width; at += 1) {
+        let mixed = taps[reach] * from[at];
+        for (let k = 1; k <= reach; k += 1) mixed += taps[reach + k] * (from[at - k * step] + from[at + k * step]);
         to[at] = mixed / total;
       }
       return to;
     };
-    return { width, height, values: along(along(values, 1), width) };
+    return { width, height, values: along(along(values, 1, 1), width, reach) };
   };
 
   // Twice the area of the ink by the length of its edge: a long stroke has two edges.

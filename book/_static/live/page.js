@@ -124,5 +124,5 @@
 
   const pads = [...document.querySelectorAll(".live-pad")].map(mount);
   live.arrived = () => pads.forEach((pad) => pad.answer());
-  live.answerTo = answerTo;
+  Object.assign(live, { answerTo, reading });
 }

@@ -91,14 +91,15 @@
       state.silent = state.hidden - answers.size;
     }
 
+    const reads = () => `${(100 * state.accuracy).toFixed(0)} %`;
+
     const say = (text) => {
       if (status.textContent !== text) status.textContent = text;
     };
 
     function draw() {
       const [steps, loss] = [state.losses.length, state.loss?.toFixed(2) ?? "none yet"];
-      const reads = `${(100 * state.accuracy).toFixed(0)} %`;
-      numbers.textContent = `Step ${steps} · loss ${loss} · reads ${reads} of the test digits · silent units: ${state.silent}`;
+      numbers.textContent = `Step ${steps} · loss ${loss} · reads ${reads()} of the test digits · silent units: ${state.silent}`;
       drawLoss(find(".live-loss"), state.losses, root);
       drawUnits(find(".live-units"), state, root);
     }
@@ -121,7 +122,7 @@
     play.addEventListener("click", () => {
       if (playing) {
         pause();
-        say(trouble(state) || `Paused. ${numbers.textContent}.`);
+        say(trouble(state) || `Paused after ${state.losses.length} steps, at ${reads()} of the test digits.`);
         return;
       }
       playing = true;
@@ -134,7 +135,7 @@
       step();
       look();
       draw();
-      say(trouble(state) || numbers.textContent);
+      say(trouble(state) || `Step ${state.losses.length}: the loss was ${state.loss.toFixed(2)}.`);
     });
     find(".live-reset").addEventListener("click", () => {
       if (playing) pause();
@@ -148,6 +149,7 @@
     slider.addEventListener("input", () => {
       tell();
       slider.setAttribute("aria-valuetext", rate());
+      if (playing) say(trouble(state) || "It learns.");
     });
     slider.setAttribute("aria-valuetext", rate());
     new IntersectionObserver((seen) => (inView = seen[seen.length - 1].isIntersecting)).observe(root);
