@@ -96,7 +96,8 @@ def page(browser):
     """Give the browser with the page as it is when it opens, and see that nothing failed in it."""
     show(browser)
     yield browser
-    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    log = browser.get_log("browser")
+    assert [entry["message"] for entry in log if entry["level"] == "SEVERE"] == []
 
 
 def show(browser, width=1280, theme="light", motion="no-preference"):
@@ -203,32 +204,27 @@ def test_forward_pass_gives_the_logits_of_keras(page, networks, monkeypatch):
 def test_strokes_become_the_image_that_python_makes_of_them(page):
     """Measured on 600 drawings: the mean difference of a pixel is 0.2 of 255, and 1 image in 200 is
     one whose centre of mass lies between two pixels, and which moves the other way."""
-    hands = [synthetic.example_strokes(digit, hand) for digit in range(10) for hand in (7, 8)]
+    hands = [synthetic.example_strokes(digit, 7) for digit in range(10)]
     cases = [([s.tolist() for s in hand], pen) for hand in hands for pen in (6, PEN, 33)]
     cases.append(([[[20, 30]]], 12))  # a dot
     cases.append(([[[5, 5], [270, 275]], [[250, 20], [260, 25]]], PEN))  # and a smudge beside
     cases.append(([[[60, 60], [200, 60]], [[3, 277]]], 10))  # a speck far away
-    made = page.execute_script(
-        "return arguments[0].map(([s, pen]) => [...mnistLive.toMnist(s, arguments[1], pen)])",
+    right = [ink.to_mnist(ink.draw_strokes(strokes, SIDE, pen)).ravel() for strokes, pen in cases]
+    made, *read = page.execute_script(
+        """const [cases, side, theirs] = arguments;
+        const mine = cases.map(([strokes, pen]) => [...mnistLive.toMnist(strokes, side, pen)]);
+        const read = (image) => mnistLive.networks.map((network) => {
+            const scores = mnistLive.logits(network, image);
+            return scores.indexOf(Math.max(...scores));
+        });
+        return [mine, mine.map(read), theirs.map(read)]""",
         cases,
         SIDE,
+        [image.tolist() for image in right],
     )
-    right = [ink.to_mnist(ink.draw_strokes(strokes, SIDE, pen)).ravel() for strokes, pen in cases]
     apart = np.abs(np.array(made) - np.array(right, int))
     assert apart.mean() < 0.5 and np.sum(apart.max(1) > 40) <= 1, apart.max(1)
-    read = (
-        "return arguments[0].map((i) => mnistLive.networks.map((n) => [...mnistLive.logits(n, i)]))"
-    )
-    both = [
-        np.argmax(
-            page.execute_script(
-                read, list(map(list, map(np.ndarray.tolist, map(np.array, images))))
-            ),
-            2,
-        )
-        for images in (made, right)
-    ]
-    assert np.mean(both[0] == both[1]) >= 0.98
+    assert np.mean(np.array(read[0]) == read[1]) >= 0.98
 
 
 @pytest.mark.browser
@@ -290,7 +286,7 @@ def test_slider_moves_the_digit_as_the_shift_ruler_does(page):
     far = find(page, ".live-far")
     for distance in (1, 2, 3, 4):
         far.send_keys(Keys.ARROW_RIGHT)
-        until(page, lambda: find(page, ".live-told").text.startswith(f"by {distance} pixel"))
+        until(page, lambda d=distance: find(page, ".live-told").text.startswith(f"by {d} pixel"))
         assert (image(page) == data.shift(still[None], distance, distance)[0]).all()
     find(page, ".live-ways select").send_keys("left and up")
     until(page, lambda: (image(page) == data.shift(still[None], -4, -4)[0]).all())
@@ -318,7 +314,7 @@ def test_drawing_is_possible_before_the_networks_have_come(page):
 
 @pytest.mark.browser
 def test_reading_is_fast(page):
-    """The fastest of ten, since this machine may do other things; on a slow one it is four times that."""
+    """The fastest of ten: the machine may do other things."""
     times = page.execute_script(
         "return Array.from({ length: 10 }, (_, n) => { const start = performance.now();"
         "mnistLive.answerTo({ strokes: mnistLive.about.examples[n][0], pen: 20 });"
@@ -464,12 +460,14 @@ def test_page_is_accessible_and_fits(page, width, theme):
     assert size[0] <= size[1] == width
     shifts = page.execute_async_script(
         "new PerformanceObserver((list) => arguments[0](list.getEntries().map((e) => e.value)))"
-        ".observe({ type: 'layout-shift', buffered: true }); setTimeout(() => arguments[0]([]), 500)"
+        ".observe({ type: 'layout-shift', buffered: true });"
+        "setTimeout(() => arguments[0]([]), 500)"
     )
     assert sum(shifts) < 0.05, shifts
-    axe = pytest.importorskip("axe_selenium_python", reason="axe-selenium-python is missing")
-    script = Path(axe.__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-    page.execute_script(script.read_text("utf-8"))
+    package = importlib.util.find_spec("axe_core_python")
+    if package is None:
+        pytest.skip('axe-core is missing: pip install "mnist_edu[test]"')
+    page.execute_script(Path(package.origin).with_name("axe.min.js").read_text("utf-8"))
     found = page.execute_async_script("axe.run().then(arguments[0])")
     assert [
         (fault["id"], [n["html"] for n in fault["nodes"]]) for fault in found["violations"]
