@@ -35,10 +35,16 @@
     const places = strokes.flat();
     const [left, top] = [0, 1].map((axis) => Math.min(...places.map((place) => place[axis])) - pen);
     const [right, bottom] = [0, 1].map((axis) => Math.max(...places.map((place) => place[axis])) + pen);
-    for (let row = Math.max(0, Math.floor(FINE * top)); row < Math.min(wide, FINE * bottom); row += 1) {
-      const above = Math.floor(row / FINE) * side;
-      for (let column = Math.max(0, Math.floor(FINE * left)); column < Math.min(wide, FINE * right); column += 1) {
-        if (fine[row * wide + column]) drawing.values[above + (column >> 2)] += 1; // 4 is FINE
+    const fours = new Uint32Array(fine.buffer); // four pixels of a row at a time
+    for (let row = Math.max(0, Math.floor(top)); row < Math.min(side, bottom); row += 1) {
+      const last = Math.min(side, right);
+      for (let column = Math.max(0, Math.floor(left)); column < last; column += 1) {
+        let inked = 0;
+        for (let at = FINE * row * side + column; at < FINE * (row + 1) * side; at += side) {
+          if (fours[at] === 0x01010101) inked += 4;
+          else if (fours[at]) for (let k = 0; k < 32; k += 8) inked += (fours[at] >> k) & 1;
+        }
+        drawing.values[row * side + column] = inked;
       }
     }
     drawing.values.forEach((inked, place) => {
