@@ -34,7 +34,9 @@
     const drawing = blank(side, side);
     const places = strokes.flat();
     const [left, top] = [0, 1].map((axis) => Math.min(...places.map((place) => place[axis])) - pen);
-    const [right, bottom] = [0, 1].map((axis) => Math.max(...places.map((place) => place[axis])) + pen);
+    const [right, bottom] = [0, 1].map(
+      (axis) => Math.max(...places.map((place) => place[axis])) + pen,
+    );
     const fours = new Uint32Array(fine.buffer); // four pixels of a row at a time
     for (let row = Math.max(0, Math.floor(top)); row < Math.min(side, bottom); row += 1) {
       const last = Math.min(side, right);
@@ -59,7 +61,10 @@
     if (from <= to) fine.fill(1, y * wide + from, y * wide + to + 1);
   };
 
-  const rows = (wide, low, high) => [Math.max(0, Math.ceil(low)), Math.min(wide - 1, Math.floor(high))];
+  const rows = (wide, low, high) => [
+    Math.max(0, Math.ceil(low)),
+    Math.min(wide - 1, Math.floor(high)),
+  ];
 
   const fillDisc = (fine, wide, [x, y], radius) => {
     const [first, last] = rows(wide, y - radius, y + radius);
@@ -124,8 +129,14 @@
     }
   };
 
-  const around = (a, b) => [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
-  const gap = (a, b) => Math.hypot(Math.max(0, a[0] - b[2], b[0] - a[2]), Math.max(0, a[1] - b[3], b[1] - a[3]));
+  const around = (a, b) => [
+    Math.min(a[0], b[0]),
+    Math.min(a[1], b[1]),
+    Math.max(a[2], b[2]),
+    Math.max(a[3], b[3]),
+  ];
+  const gap = (a, b) =>
+    Math.hypot(Math.max(0, a[0] - b[2], b[0] - a[2]), Math.max(0, a[1] - b[3], b[1] - a[3]));
 
   // Leave out specks: much smaller than the pieces that hold most ink.
   const withoutSpecks = (found) => {
@@ -160,7 +171,8 @@
         const y = (place - x) / drawing.width;
         for (let r = Math.max(0, y - 1); r <= Math.min(drawing.height - 1, y + 1); r += 1) {
           for (let c = Math.max(0, x - 1); c <= Math.min(drawing.width - 1, x + 1); c += 1) {
-            digit.values[(r - top + 2) * digit.width + c - left + 2] = drawing.values[r * drawing.width + c];
+            digit.values[(r - top + 2) * digit.width + c - left + 2] =
+              drawing.values[r * drawing.width + c];
           }
         }
       }
@@ -203,7 +215,10 @@
       if (wanted >= length) {
         const at = Math.min(length - 1, Math.max(0, (place + 0.5) * scale - 0.5));
         const first = Math.min(Math.floor(at), Math.max(0, length - 2));
-        return [[first, 1 - (at - first)], [Math.min(first + 1, length - 1), at - first]];
+        return [
+          [first, 1 - (at - first)],
+          [Math.min(first + 1, length - 1), at - first],
+        ];
       }
       const [from, to] = [place * scale, (place + 1) * scale];
       const mixture = [];
@@ -236,13 +251,16 @@
   // Blur with a bell curve; the margin around the ink is wider than the curve.
   const blurred = ({ width, height, values }, sigma) => {
     const reach = 4 * sigma;
-    const taps = Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-(((k - reach) / sigma) ** 2) / 2));
+    const taps = Array.from({ length: 2 * reach + 1 }, (_, k) =>
+      Math.exp(-(((k - reach) / sigma) ** 2) / 2),
+    );
     const total = sum(taps);
     const along = (from, step, rows) => {
       const to = new Float32Array(from.length);
       for (let at = rows * width; at < from.length - rows * width; at += 1) {
         let mixed = taps[reach] * from[at];
-        for (let k = 1; k <= reach; k += 1) mixed += taps[reach + k] * (from[at - k * step] + from[at + k * step]);
+        for (let k = 1; k <= reach; k += 1)
+          mixed += taps[reach + k] * (from[at - k * step] + from[at + k * step]);
         to[at] = mixed / total;
       }
       return to;
@@ -291,8 +309,16 @@
   // Bring strokes that are much thinner or thicker than MNIST's to the nearest usual width.
   const evenPen = (image) => {
     const scale = LARGE / longest(box(image));
-    const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(scale * side)));
-    const large = cut(resize(image, width, height), -MARGIN, -MARGIN, width + 2 * MARGIN, height + 2 * MARGIN);
+    const [width, height] = [image.width, image.height].map((side) =>
+      Math.max(1, Math.round(scale * side)),
+    );
+    const large = cut(
+      resize(image, width, height),
+      -MARGIN,
+      -MARGIN,
+      width + 2 * MARGIN,
+      height + 2 * MARGIN,
+    );
     const wide = (penWidth(large) * FIT) / LARGE;
     const aim = Math.min(PEN[1], Math.max(PEN[0], wide));
     const change = ((LARGE / FIT) * (aim - wide) * FIT) / (FIT - aim); // it grows, then is fitted
@@ -306,7 +332,10 @@
   const fitted = (image) => {
     const [left, top, right, bottom] = box(image);
     const side = Math.max(right - left, bottom - top);
-    const [aside, above] = [Math.floor((side - right + left) / 2), Math.floor((side - bottom + top) / 2)];
+    const [aside, above] = [
+      Math.floor((side - right + left) / 2),
+      Math.floor((side - bottom + top) / 2),
+    ];
     return resize(cut(image, left - aside, top - above, side, side), FIT, FIT);
   };
 
@@ -341,7 +370,9 @@
   const shift = (image, right, down) =>
     image.map((_, place) => {
       const [row, column] = [Math.floor(place / SIDE) - down, (place % SIDE) - right];
-      return row < 0 || row >= SIDE || column < 0 || column >= SIDE ? 0 : image[row * SIDE + column];
+      return row < 0 || row >= SIDE || column < 0 || column >= SIDE
+        ? 0
+        : image[row * SIDE + column];
     });
 
   Object.assign((globalThis.mnistLive ??= {}), { drawStrokes, toMnist, shift });

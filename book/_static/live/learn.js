@@ -57,7 +57,10 @@
       const largest = scores.reduce((a, b) => Math.max(a, b));
       const powers = scores.map((score) => Math.exp(score - largest));
       const sum = powers.reduce((a, b) => a + b);
-      p.set(powers.map((power) => power / sum), row);
+      p.set(
+        powers.map((power) => power / sum),
+        row,
+      );
     }
     return p;
   };
@@ -75,7 +78,9 @@
   const backward = (weights, x, labels) => {
     const [z1, a1, p] = forward(weights, x);
     const [n, h] = [labels.length, weights[1].length];
-    const dz2 = p.map((value, place) => (value - (labels[Math.floor(place / 10)] === place % 10)) / n);
+    const dz2 = p.map(
+      (value, place) => (value - (labels[Math.floor(place / 10)] === place % 10)) / n,
+    );
     const [dW2, db2] = [transposedTimes(a1, dz2, [n, h, 10]), sumOfRows(dz2, 10)];
     const da1 = timesTransposed(dz2, weights[2], [n, 10, h]);
     const dz1 = da1.map((value, place) => (z1[place] > 0 ? value : 0));
@@ -146,7 +151,10 @@
 
   // Half-bytes: 1 to 15 is a pixel, 0 and a number is that many black ones and one more.
   const unpack = ({ labels, pixels }) => {
-    const halves = [...atob(pixels)].flatMap((letter) => [letter.charCodeAt(0) >> 4, letter.charCodeAt(0) & 15]);
+    const halves = [...atob(pixels)].flatMap((letter) => [
+      letter.charCodeAt(0) >> 4,
+      letter.charCodeAt(0) & 15,
+    ]);
     const x = new Float32Array(784 * labels.length);
     let place = 0;
     for (let at = 0; at < halves.length && place < x.length; at += 1) {
@@ -163,6 +171,16 @@
     return [chosen, places.map((place) => labels[place])];
   };
 
-  const learn = { forward, backward, step, accuracy, chance, firstWeights, shuffled, unpack, batchOf };
+  const learn = {
+    forward,
+    backward,
+    step,
+    accuracy,
+    chance,
+    firstWeights,
+    shuffled,
+    unpack,
+    batchOf,
+  };
   Object.assign((globalThis.mnistLive ??= {}), { learn });
 }

@@ -3,7 +3,12 @@
 {
   const live = (globalThis.mnistLive ??= {});
   const FARTHEST = 4; // pixels, as on the shift ruler
-  const WAYS = { "right and down": [1, 1], "right and up": [1, -1], "left and down": [-1, 1], "left and up": [-1, -1] };
+  const WAYS = {
+    "right and down": [1, 1],
+    "right and up": [1, -1],
+    "left and down": [-1, 1],
+    "left and up": [-1, -1],
+  };
   const LOADING = "The networks are still loading. Draw on: they will read it.";
 
   // Write a probability; nothing but 1 is called 100 %.
@@ -13,8 +18,12 @@
   // What one network reads: as answer.py has it, with a question mark where it is in doubt.
   const reading = (probabilities) => {
     const best = probabilities.indexOf(Math.max(...probabilities));
-    const order = probabilities.map((_, digit) => digit).sort((a, b) => probabilities[b] - probabilities[a]);
-    const [first, second] = order.map((digit) => `${digit} (${percent(probabilities[digit], "over")})`);
+    const order = probabilities
+      .map((_, digit) => digit)
+      .sort((a, b) => probabilities[b] - probabilities[a]);
+    const [first, second] = order.map(
+      (digit) => `${digit} (${percent(probabilities[digit], "over")})`,
+    );
     const doubt = probabilities[best] < live.about.sure;
     return {
       best,
@@ -31,7 +40,9 @@
     const agree = readings.every(({ best }) => best === readings[0].best);
     const doubt = readings.some(({ digit }) => digit.endsWith("?"));
     if (agree && !doubt) return `All three networks read ${readings[0].best}.`;
-    const each = readings.map(({ told }, place) => `${live.networks[place].name}: ${told}`).join("; ");
+    const each = readings
+      .map(({ told }, place) => `${live.networks[place].name}: ${told}`)
+      .join("; ");
     return `${agree ? `All three read ${readings[0].best}, but not surely` : "They disagree"}. ${each}.`;
   };
 
@@ -46,7 +57,9 @@
       return { ...empty, sentence: `Nothing to read: ${error.message}.` };
     }
     if (!live.networks) return { ...empty, image, sentence: LOADING };
-    const readings = live.networks.map((network) => reading(live.softmax(live.logits(network, image))));
+    const readings = live.networks.map((network) =>
+      reading(live.softmax(live.logits(network, image))),
+    );
     return { image, readings, sentence: compared(readings) };
   };
 
@@ -54,7 +67,11 @@
   const model = (where) => {
     const { side, pens, pen, networks, examples } = live.about;
     const values = {
-      measures: { side, pens, networks: networks.map(({ name, ...about }) => ({ name, note: note(about) })) },
+      measures: {
+        side,
+        pens,
+        networks: networks.map(({ name, ...about }) => ({ name, note: note(about) })),
+      },
       drawing: { id: "", strokes: [], pen, example: null },
     };
     const listeners = {};
@@ -62,7 +79,8 @@
       values[name] = value;
       for (const listener of listeners[`change:${name}`] ?? []) listener();
     };
-    const answer = () => send("answer", { id: values.drawing.id, ...answerTo(values.drawing, ...where()) });
+    const answer = () =>
+      send("answer", { id: values.drawing.id, ...answerTo(values.drawing, ...where()) });
     values.answer = { id: "", ...answerTo(values.drawing) };
 
     return {
@@ -70,7 +88,8 @@
       get: (name) => values[name],
       set: (name, value) => (values[name] = value),
       on: (event, listener) => (listeners[event] ??= []).push(listener),
-      off: (event, listener) => (listeners[event] = listeners[event].filter((one) => one !== listener)),
+      off: (event, listener) =>
+        (listeners[event] = listeners[event].filter((one) => one !== listener)),
       save_changes: () => setTimeout(reply), // after the line that was drawn is shown
     };
 
@@ -91,7 +110,9 @@
     <label>Move the digit
       <input type="range" min="0" max="${FARTHEST}" value="0" class="live-far"></label>
     <output class="live-told"></output>
-    <label class="live-ways">Direction <select>${Object.keys(WAYS).map((way) => `<option>${way}</option>`).join("")}</select></label>`;
+    <label class="live-ways">Direction <select>${Object.keys(WAYS)
+      .map((way) => `<option>${way}</option>`)
+      .join("")}</select></label>`;
 
   const SOURCE =
     "All three learned from MNIST’s training digits. Below each name: where it is made, how many numbers it " +
@@ -101,7 +122,9 @@
     const controls = document.createElement("div");
     controls.className = "live-move";
     controls.innerHTML = CONTROLS;
-    const [far, told, way] = ["input", "output", "select"].map((name) => controls.querySelector(name));
+    const [far, told, way] = ["input", "output", "select"].map((name) =>
+      controls.querySelector(name),
+    );
     const where = () => WAYS[way.value].map((sign) => sign * Number(far.value));
     const asked = model(where);
     element.replaceChildren();

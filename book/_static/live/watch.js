@@ -9,7 +9,9 @@
   const [GAP, COLUMNS] = [2, 8];
 
   const options = (values, chosen) =>
-    values.map((value) => `<option${value === chosen ? " selected" : ""}>${value}</option>`).join("");
+    values
+      .map((value) => `<option${value === chosen ? " selected" : ""}>${value}</option>`)
+      .join("");
 
   const PAGE = `
     <div class="live-controls">
@@ -35,13 +37,22 @@
   // What goes wrong, in words; an empty text while all goes well.
   const trouble = ({ loss, silent, hidden }) => {
     if (Number.isNaN(loss)) {
-      return "The loss is NaN, not a number: the weights grew until no number holds them, and nothing brings them back. Choose a smaller rate, and press Reset.";
+      return (
+        "The loss is NaN, not a number: the weights grew until no number holds them, and nothing " +
+        "brings them back. Choose a smaller rate, and press Reset."
+      );
     }
     if (silent === hidden) {
-      return "All hidden units are silent: a step too long threw them where no digit makes them answer, so no blame reaches their weights any more. Choose a smaller rate, and press Reset.";
+      return (
+        "All hidden units are silent: a step too long threw them where no digit makes them answer, " +
+        "so no blame reaches their weights any more. Choose a smaller rate, and press Reset."
+      );
     }
     if (loss === Infinity) {
-      return "The loss is infinite: the network gave a digit the probability 0, and was wrong. Its steps are too long.";
+      return (
+        "The loss is infinite: the network gave a digit the probability 0, and was wrong. " +
+        "Its steps are too long."
+      );
     }
     return "";
   };
@@ -52,7 +63,9 @@
     root.innerHTML = PAGE;
     element.replaceChildren(root);
     const find = (name) => root.querySelector(name);
-    const [play, slider, batch, units] = [".live-play", "input", ".live-batch", ".live-hidden"].map(find);
+    const [play, slider, batch, units] = [".live-play", "input", ".live-batch", ".live-hidden"].map(
+      find,
+    );
     const [status, numbers] = [".mnist-pad-sentence", ".live-numbers"].map(find);
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
     const [train, test] = [digits.learn, digits.check].map(learn.unpack);
@@ -122,7 +135,10 @@
     play.addEventListener("click", () => {
       if (playing) {
         pause();
-        say(trouble(state) || `Paused after ${state.losses.length} steps, at ${reads()} of the test digits.`);
+        say(
+          trouble(state) ||
+            `Paused after ${state.losses.length} steps, at ${reads()} of the test digits.`,
+        );
         return;
       }
       playing = true;
@@ -152,8 +168,12 @@
       if (playing) say(trouble(state) || "It learns.");
     });
     slider.setAttribute("aria-valuetext", rate());
-    new IntersectionObserver((seen) => (inView = seen[seen.length - 1].isIntersecting)).observe(root);
-    new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    new IntersectionObserver((seen) => (inView = seen[seen.length - 1].isIntersecting)).observe(
+      root,
+    );
+    new MutationObserver(draw).observe(document.documentElement, {
+      attributeFilter: ["data-theme"],
+    });
     new MutationObserver(draw).observe(document.body, { attributeFilter: ["data-theme"] });
     tell();
     reset();
@@ -185,39 +205,59 @@
     pen.strokeStyle = colour(root, "--best");
     pen.lineWidth = 1.5;
     pen.beginPath();
-    losses.forEach((loss, place) => pen.lineTo(x(place + 1), y(Number.isFinite(loss) ? loss : top)));
+    losses.forEach((loss, place) =>
+      pen.lineTo(x(place + 1), y(Number.isFinite(loss) ? loss : top)),
+    );
     pen.stroke();
     pen.fillStyle = colour(root, "--focus");
-    losses.forEach((loss, place) => Number.isFinite(loss) || pen.fillRect(x(place + 1) - 2, 8, 4, 8));
+    losses.forEach(
+      (loss, place) => Number.isFinite(loss) || pen.fillRect(x(place + 1) - 2, 8, 4, 8),
+    );
     const [first, last] = [losses[0], losses[losses.length - 1]].map((loss) => loss?.toFixed(2));
-    const course = losses.length ? `${losses.length} steps, from ${first} to ${last}` : "no step yet";
+    const course = losses.length
+      ? `${losses.length} steps, from ${first} to ${last}`
+      : "no step yet";
     canvas.setAttribute("aria-label", `Curve of the loss: ${course}`);
   };
 
   const drawUnits = (canvas, { weights: [W1], hidden }, root) => {
     const columns = Math.min(COLUMNS, hidden);
     const side = 28 + GAP;
-    Object.assign(canvas, { width: columns * side + GAP, height: Math.ceil(hidden / columns) * side + GAP });
-    const pen = canvas.getContext("2d");
-    const [below, zero, above, ground] = ["--winner", "--paper", "--focus", "--text"].map((name) => {
-      pen.fillStyle = colour(root, name);
-      return [1, 3, 5].map((at) => parseInt(pen.fillStyle.slice(at, at + 2), 16));
+    Object.assign(canvas, {
+      width: columns * side + GAP,
+      height: Math.ceil(hidden / columns) * side + GAP,
     });
+    const pen = canvas.getContext("2d");
+    const [below, zero, above, ground] = ["--winner", "--paper", "--focus", "--text"].map(
+      (name) => {
+        pen.fillStyle = colour(root, name);
+        return [1, 3, 5].map((at) => parseInt(pen.fillStyle.slice(at, at + 2), 16));
+      },
+    );
     pen.fillStyle = `rgb(${ground.join()})`;
     pen.fillRect(0, 0, canvas.width, canvas.height);
     for (let unit = 0; unit < hidden; unit += 1) {
       let largest = 1e-9;
-      for (let at = unit; at < W1.length; at += hidden) largest = Math.max(largest, Math.abs(W1[at]));
+      for (let at = unit; at < W1.length; at += hidden)
+        largest = Math.max(largest, Math.abs(W1[at]));
       const tile = new ImageData(28, 28);
       for (let pixel = 0; pixel < 784; pixel += 1) {
         const share = W1[pixel * hidden + unit] / largest;
         const end = share > 0 ? above : below;
-        for (let k = 0; k < 3; k += 1) tile.data[4 * pixel + k] = zero[k] + Math.abs(share) * (end[k] - zero[k]);
+        for (let k = 0; k < 3; k += 1)
+          tile.data[4 * pixel + k] = zero[k] + Math.abs(share) * (end[k] - zero[k]);
         tile.data[4 * pixel + 3] = 255;
       }
-      pen.putImageData(tile, GAP + (unit % columns) * side, GAP + Math.floor(unit / columns) * side);
+      pen.putImageData(
+        tile,
+        GAP + (unit % columns) * side,
+        GAP + Math.floor(unit / columns) * side,
+      );
     }
-    canvas.setAttribute("aria-label", `Weights of ${hidden} hidden units, each an image of 28 by 28`);
+    canvas.setAttribute(
+      "aria-label",
+      `Weights of ${hidden} hidden units, each an image of 28 by 28`,
+    );
   };
 
   document.querySelectorAll(".watch-it-learn").forEach(mount);
