@@ -1,7 +1,9 @@
 // The page of the drawing pad. It draws strokes as SVG, which is sharp on any display and at any
-// zoom, sends them to Python (see pad.py), and shows the answers. What stands in them, down to the
-// percent sign, is made in Python, and so are the measures: side is that of the pad in its own
-// coordinates, whatever its size on the screen.
+// zoom, hands them to a model, and shows the answers. In a notebook the model passes them on to
+// Python (see pad.py); in the book, which has no Python, it answers itself (book/_static/live/
+// page.js). What stands in the answers, down to the percent sign, is made there, and so are the
+// measures: side is that of the pad in its own coordinates, whatever its size on the screen;
+// networks are the names and notes of those that read side by side, where there are several.
 
 const LATE = 2000; // milliseconds without an answer until the pad says so
 const LOST = 5000; // ... until an answer is no longer waited for
@@ -10,7 +12,14 @@ const WAITING =
 const KEYS =
   "Drawing area. A digit key draws an example, Backspace takes the last step back, Delete clears.";
 
-const page = (side, [thinnest, thickest]) => `
+const reading = ({ name, note }) => `
+  <div class="mnist-pad-reading">
+    ${name ? `<p class="mnist-pad-name">${name}<small>${note}</small></p>` : ""}
+    <div class="mnist-pad-digit" aria-hidden="true"></div>
+    <ol aria-label="${name ? `${name}: probabilities` : "Probabilities"}"></ol>
+  </div>`;
+
+const page = (side, [thinnest, thickest], networks) => `
   <div class="mnist-pad-left">
     <div class="mnist-pad-area" tabindex="0" role="application" aria-label="${KEYS}">
       <svg viewBox="0 0 ${side} ${side}" aria-hidden="true"></svg>
@@ -27,22 +36,19 @@ const page = (side, [thinnest, thickest]) => `
     </div>
   </div>
   <div class="mnist-pad-right">
-    <div class="mnist-pad-top">
-      <figure>
-        <canvas width="28" height="28" role="img" aria-label="The drawing in 28 by 28 pixels"></canvas>
-        <figcaption>what it sees: 28 × 28</figcaption>
-      </figure>
-      <div class="mnist-pad-digit" aria-hidden="true"></div>
-    </div>
+    <figure>
+      <canvas width="28" height="28" role="img" aria-label="The drawing in 28 by 28 pixels"></canvas>
+      <figcaption>what ${networks.length > 1 ? "they see" : "it sees"}: 28 × 28</figcaption>
+    </figure>
     <p class="mnist-pad-sentence" role="status" aria-live="polite"></p>
-    <ol aria-label="Probabilities"></ol>
+    ${networks.map(reading).join("")}
   </div>`;
 
 function render({ model, el }) {
   const root = document.createElement("div");
-  root.className = "mnist-pad";
-  const { side, pens } = model.get("measures");
-  root.innerHTML = page(side, pens);
+  const { side, pens, networks = [{}] } = model.get("measures");
+  root.className = networks.length > 1 ? "mnist-pad mnist-pad-several" : "mnist-pad";
+  root.innerHTML = page(side, pens, networks);
   el.appendChild(root);
   const find = (name) => root.querySelector(`.mnist-pad-${name}`);
   const [area, slider, status] = ["area", "pen", "sentence"].map(find);
@@ -54,11 +60,11 @@ function render({ model, el }) {
   let pointer = null; // the one that draws
   let count = 0;
 
-  // --- To Python: the latest state, once the last answer has come ---------------------------
+  // --- To the model: the latest state, once the last answer has come ---------------------------
 
   let sent = null; // the drawing that waits for its answer
   let sentAt = 0;
-  let example = null; // [digit, hand], asked of Python
+  let example = null; // [digit, hand], asked for
   let asked = ""; // id of the drawing that asked for it
   let unsent = false;
   let timer = 0;
@@ -91,7 +97,7 @@ function render({ model, el }) {
     send();
   }
 
-  // --- From Python ---------------------------------------------------------------------------
+  // --- From the model ------------------------------------------------------------------------
 
   function onAnswer() {
     const answer = model.get("answer");
@@ -178,11 +184,13 @@ function render({ model, el }) {
     button.setAttribute("aria-label", `Draw an example of ${digit}; again for another hand`);
     button.addEventListener("click", () => load(digit));
     find("examples").appendChild(button);
-    const row = document.createElement("li");
-    row.innerHTML =
-      `<span>${digit}</span><span class="mnist-pad-track" aria-hidden="true"><span></span></span>` +
-      "<span></span>";
-    root.querySelector("ol").appendChild(row);
+    for (const bars of root.querySelectorAll("ol")) {
+      const row = document.createElement("li");
+      row.innerHTML =
+        `<span>${digit}</span><span class="mnist-pad-track" aria-hidden="true"><span></span></span>` +
+        "<span></span>";
+      bars.appendChild(row);
+    }
   }
   root.addEventListener("keydown", (event) => {
     const { key, ctrlKey, metaKey, altKey } = event;
@@ -222,13 +230,10 @@ function draw(area, strokes, pen) {
   area.querySelector(".mnist-pad-hint").hidden = strokes.length > 0;
 }
 
-function showAnswer(root, { sentence, digit, best, image, probabilities, percents }) {
+function showAnswer(root, { sentence, image, readings, ...only }) {
   root.querySelector(".mnist-pad-sentence").textContent = sentence;
-  root.querySelector(".mnist-pad-digit").textContent = digit;
-  root.querySelectorAll("li").forEach((row, place) => {
-    row.classList.toggle("best", place === best);
-    row.querySelector(".mnist-pad-track > span").style.width = `${100 * (probabilities[place] ?? 0)}%`;
-    row.lastElementChild.textContent = percents[place] ?? "";
+  root.querySelectorAll(".mnist-pad-reading").forEach((box, place) => {
+    showReading(box, (readings ?? [only])[place]);
   });
   const pixels = new ImageData(28, 28);
   for (let place = 0; place < 28 * 28; place += 1) {
@@ -236,6 +241,15 @@ function showAnswer(root, { sentence, digit, best, image, probabilities, percent
     pixels.data[4 * place + 3] = 255;
   }
   root.querySelector("canvas").getContext("2d").putImageData(pixels, 0, 0);
+}
+
+function showReading(box, { digit, best, probabilities, percents }) {
+  box.querySelector(".mnist-pad-digit").textContent = digit;
+  box.querySelectorAll("li").forEach((row, place) => {
+    row.classList.toggle("best", place === best);
+    row.querySelector(".mnist-pad-track > span").style.width = `${100 * (probabilities[place] ?? 0)}%`;
+    row.lastElementChild.textContent = percents[place] ?? "";
+  });
 }
 
 export default { render };

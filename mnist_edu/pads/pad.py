@@ -17,11 +17,6 @@ from mnist_edu.pads.answer import PEN, PENS, SIDE, percent, read
 
 anywidget, traitlets = needs("anywidget", "ink"), needs("traitlets", "ink")
 
-COLOURS = f""".mnist-pad {{
-  --winner: {palette.WINNER}; --others: {palette.OTHERS}; --focus: {palette.ORANGE};
-  --plain-text: {palette.TEXT}; --plain-paper: {palette.PAPER};
-}}
-"""
 WHERE = " (predict(pad.image) in a cell shows where)"
 
 
@@ -58,7 +53,7 @@ class Pad(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_name("pad.js")
-    _css = COLOURS + Path(__file__).with_name("pad.css").read_text("utf-8")
+    _css = palette.PAD + Path(__file__).with_name("pad.css").read_text("utf-8")
     # To the page, once: the side of the pad, and the thinnest and the thickest pen.
     measures = traitlets.Dict({"side": SIDE, "pens": PENS}, read_only=True).tag(sync=True)
     # From the page, and to it where Python draws: id, strokes, pen, example [digit, hand] or None.
