@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .PHONY: help run run-full unit check format test test-full test-lowest test-pythons lab figures bands bench transfer \
-	race summit tools lock clean
+	race summit book tools lock clean
 
 help:
 	@echo "make run          run the series with quick settings, show results and pictures"
@@ -24,6 +24,7 @@ help:
 	@echo "make test-lowest  unit tests with the lowest versions that are allowed"
 	@echo "make test-pythons unit tests on each Python from 3.11 to 3.13 that is here"
 	@echo
+	@echo "make book         make the series into pages: book/_build/html/index.html"
 	@echo "make figures      write images/ from the stored notebooks"
 	@echo "make bands        measure the bands of trained results (long)"
 	@echo "make bench        measure speeds, and what ink loses (long)"
@@ -81,6 +82,10 @@ lab: $(READY)
 figures: $(READY)
 	$(BIN)/python -m mnist_edu figures
 
+# Needs no TensorFlow and no network.
+book: $(READY)
+	$(BIN)/python book/build.py
+
 bands: $(READY)
 	$(BIN)/python -m mnist_edu bands
 	$(BIN)/python -m mnist_edu bands --full
@@ -133,4 +138,4 @@ test-pythons: $(READY)
 	done
 
 clean:
-	rm -rf .venv .venv-* executed notebooks/logs
+	rm -rf .venv .venv-* executed notebooks/logs book/_build

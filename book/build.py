@@ -1,0 +1,145 @@
+"""Build the book: gather what goes into it, and let Sphinx make the pages.
+
+``python book/build.py`` writes ``book/_build/html`` from the stored notebooks. It needs neither
+TensorFlow nor a network. With ``--notebooks FOLDER`` the pages are those of other notebooks, such
+as executed ones.
+"""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+BOOK = Path(__file__).resolve().parent
+ROOT = BOOK.parent
+# nbformat's checker would build a grammar of web addresses, which takes 2 s and serves nobody here.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+sys.path[:0] = [str(ROOT), str(BOOK / "ext"), str(ROOT / "benchmarks")]
+
+import tables  # noqa: E402
+from notebook_pages import markdown  # noqa: E402
+
+from mnist_edu import data, series  # noqa: E402
+
+EDITIONS = ("learner", "portable", "colab")
+CONTENTS = {
+    "The notebooks": ["notebooks/[0-9]*.ipynb"],
+    "Beside them": ["notebooks/GLOSSARY.md", "gallery.md", "results.md", "digits.md"],
+    "For teachers": ["book/teacher/index.md", "book/teacher/sessions.md", "book/teacher/[0-9]*.md"]
+    + ["book/teacher/*.md", "book/print/*.md"],
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build the book and say where it begins."""
+    parser = argparse.ArgumentParser(description="Build the book.")
+    parser.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", metavar="FOLDER")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="first page, in markdown")
+    parser.add_argument("--out", type=Path, default=BOOK / "_build" / "html", metavar="FOLDER")
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        source = Path(folder).resolve() / "source"
+        gather(source, asked.notebooks, asked.results)
+        failed = make_pages(source, asked.out.resolve(), Path(folder) / "doctrees")
+    if not failed:
+        print(f"The book begins with {asked.out / 'index.html'}")
+    return failed
+
+
+def make_pages(source: Path, out: Path, doctrees: Path) -> int:
+    """Let Sphinx make the pages, into a new folder that takes the old one's place."""
+    from sphinx.cmd.build import build_main
+
+    new = out.with_name(f"{out.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    paths = ["-c", BOOK, "-d", doctrees, source, new]
+    failed = build_main(["-q", "-b", "html", "-j", "auto", *map(str, paths)])
+    if not failed:
+        shutil.rmtree(new.with_name("jupyter_execute"), ignore_errors=True)
+        shutil.rmtree(out, ignore_errors=True)
+        new.rename(out)
+    return failed
+
+
+# --- What goes into the book ---------------------------------------------------------------------
+
+
+def gather(source: Path, notebooks: Path, results: Path | None) -> None:
+    """Copy notebooks and pages into one folder, laid out as the repository is.
+
+    What stands in ``book/pages`` comes to the top of it. Its ``static`` joins ``_static``.
+    """
+    shutil.copytree(BOOK / "pages", source)
+    for name in ("teacher", "print"):  # the teacher's pack
+        if (BOOK / name).is_dir():
+            shutil.copytree(BOOK / name, source / "book" / name)
+    shutil.copytree(ROOT / "images", source / "images")
+    for file in (ROOT / "README.md", ROOT / "mnist_edu" / "shapes.txt"):  # parts are included
+        shutil.copy(file, source)
+    (source / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "GLOSSARY.md", source / "notebooks")
+    paths = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
+    for path in paths:
+        write_notebook(path, source / "notebooks" / path.name)
+    (source / "gallery.md").write_text(tables.gallery(paths), "utf-8")
+    (source / "results.md").write_text(tables.results(ROOT), "utf-8")
+    index = source / "index.md"
+    first = (results or index).read_text("utf-8")
+    index.write_text(f"{first}\n\n{contents(source)}", "utf-8")
+    make_static(source / "static", paths)
+
+
+def write_notebook(path: Path, target: Path) -> None:
+    """Copy a notebook, with a notice where its digits are not real."""
+    notebook = json.loads(path.read_text("utf-8"))
+    warning = data.warning_of(series.results(path).source)
+    if warning:
+        notebook["cells"].insert(1, markdown(f"> **{warning}**", "notice"))
+    target.write_text(json.dumps(notebook), "utf-8")
+
+
+def contents(source: Path) -> str:
+    """Return the table of contents: the pages that are there, in their order."""
+    parts = []
+    for caption, patterns in CONTENTS.items():
+        found = dict.fromkeys(p for pattern in patterns for p in sorted(source.glob(pattern)))
+        if found:
+            pages = "\n".join(entry(path, source) for path in found)
+            parts.append(f"```{{toctree}}\n:caption: {caption}\n:hidden:\n\n{pages}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def entry(path: Path, source: Path) -> str:
+    """Return the line of a page in the table of contents; notebooks have their numbers there."""
+    page = path.relative_to(source).with_suffix("").as_posix()
+    if path.suffix != ".ipynb":
+        return page
+    title = tables.title(json.loads(path.read_text("utf-8"))["cells"])
+    return f"{path.name[:2]} {title} <{page}>"
+
+
+def make_static(static: Path, notebooks: list[Path]) -> None:
+    """Write what pages load or offer beside their text: MathJax, and notebooks to download."""
+    (static / "mathjax").mkdir(parents=True)
+    files = importlib.metadata.files("sphinx-mathjax-offline") or []
+    script = next(file for file in files if file.name == "tex-svg.js")
+    shutil.copy(script.locate(), static / "mathjax")
+    stored = static / "downloads" / "stored"
+    stored.mkdir(parents=True)
+    for path in notebooks:
+        shutil.copy(path, stored)
+    if importlib.util.find_spec("mnist_edu.editions"):
+        from mnist_edu import editions
+
+        for kind in EDITIONS:
+            editions.edition(
+                kind, [path.name[:2] for path in notebooks], static / "downloads" / kind
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What each page gets beside its text: sizes of pictures, the live figures, downloads."""
+
+import html
+import re
+from pathlib import Path
+
+import imagesize
+from sphinx.application import Sphinx
+
+PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>')
+EDITIONS = {
+    "learner": "without answers",
+    "portable": "one file, nothing to install",
+    "colab": "for Colab",
+}
+MOUNTS = ("live-pad", "watch-it-learn")
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect(
+        "config-inited",
+        lambda app, config: config.html_static_path.append(str(Path(app.srcdir, "static"))),
+    )
+    app.connect("html-page-context", complete, priority=900)  # when the theme has done its part
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def complete(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
+    """Complete the text of a page before it is written."""
+    body, tree = context.get("body"), context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace(
+        'role="heading"', 'role="heading" aria-level="2"'
+    )
+    if not body:
+        return
+    folder = (app.outdir / pagename).parent
+    sources = {uri: Path(app.srcdir, name) for name, uri in image_uris(app, folder)}
+    body = PICTURE.sub(lambda match: sized(match, sources), body)
+    body = body.replace(' aria-label="Toggle hidden content"', "")  # it hides what is written
+    if pagename.startswith("notebooks/") and (box := downloads(app, pagename)):
+        body = body.replace("</h1>", f"</h1>\n{box}", 1)
+    context["body"] = body
+    for mount in MOUNTS:
+        if f'class="{mount}"' in body:
+            add_live(app, mount)
+
+
+def image_uris(app: Sphinx, folder: Path) -> list[tuple[str, str]]:
+    """Return each picture's file, and its address on a page in this folder."""
+    import posixpath
+
+    root = posixpath.relpath(app.outdir.as_posix(), Path(folder).as_posix())
+    root = "" if root == "." else f"{root}/"
+    return [(name, f"{root}_images/{new}") for name, (_, new) in app.env.images.items()]
+
+
+def sized(match: re.Match, sources: dict[str, Path]) -> str:
+    """Give a picture its width and height, so that the text does not jump when it comes."""
+    tag, source = match[0], sources.get(html.unescape(match[1]))
+    if not source or " width=" in tag:
+        return tag
+    width, height = imagesize.get(source)
+    return f'{tag[:-1].rstrip(" /")} width="{width}" height="{height}" loading="lazy">'
+
+
+def downloads(app: Sphinx, pagename: str) -> str:
+    """Write the links to the forms of a notebook that are there to be taken home."""
+    name, up = Path(pagename).name, "../" * pagename.count("/")
+    links = []
+    for kind, what in {"stored": "with all results", **EDITIONS}.items():
+        file = Path(app.srcdir, "static", "downloads", kind, f"{name}.ipynb")
+        if file.exists():
+            place = f"{up}_static/downloads/{kind}/{name}.ipynb"
+            links.append(f'<li><a href="{place}" download>{kind}</a>, {what}</li>')
+    if not links:
+        return ""
+    head = '<details class="downloads"><summary>Download this notebook</summary>'
+    return f"{head}<ul>{''.join(links)}</ul></details>"
+
+
+def add_live(app: Sphinx, mount: str) -> None:
+    """Load the scripts and styles of the live figures, where they are there."""
+    live = Path(app.confdir, "_static", "live")
+    for file in sorted(live.glob("*.css")):
+        app.add_css_file(f"live/{file.name}")
+    for file in sorted(live.glob("*.js")):
+        app.add_js_file(f"live/{file.name}", defer="defer")
