@@ -6,10 +6,12 @@ as executed ones.
 """
 
 import argparse
-import importlib.metadata
+import importlib
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,14 +20,15 @@ BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 # nbformat's checker would build a grammar of web addresses, which takes 2 s and serves nobody here.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-sys.path[:0] = [str(ROOT), str(BOOK / "ext"), str(ROOT / "benchmarks")]
+sys.path[:0] = [str(ROOT), str(BOOK), str(BOOK / "ext"), str(ROOT / "benchmarks")]
 
 import tables  # noqa: E402
 from notebook_pages import markdown  # noqa: E402
 
 from mnist_edu import data, series  # noqa: E402
+from mnist_edu.errors import WentWrong, needs  # noqa: E402
 
-EDITIONS = ("learner", "portable", "colab")
+EDITIONS = ("learner", "portable")
 CONTENTS = {
     "The notebooks": ["notebooks/[0-9]*.ipynb"],
     "Beside them": ["notebooks/GLOSSARY.md", "gallery.md", "results.md", "digits.md"],
@@ -41,19 +44,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, metavar="FILE", help="first page, in markdown")
     parser.add_argument("--out", type=Path, default=BOOK / "_build" / "html", metavar="FOLDER")
     asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        source = Path(folder).resolve() / "source"
-        gather(source, asked.notebooks, asked.results)
-        failed = make_pages(source, asked.out.resolve(), Path(folder) / "doctrees")
+    try:
+        failed = build(asked.notebooks, asked.results, asked.out.resolve())
+    except WentWrong as error:
+        print(error, file=sys.stderr)
+        return 1
     if not failed:
         print(f"The book begins with {asked.out / 'index.html'}")
     return failed
 
 
+def build(notebooks: Path, results: Path | None, out: Path) -> int:
+    """Build the book from notebooks; return 0, or what Sphinx returns where it fails."""
+    needs("furo", "book"), needs("myst_nb", "book")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        source = Path(folder).resolve() / "source"
+        gather(source, notebooks, results)
+        return make_pages(source, out, Path(folder) / "doctrees")
+
+
 def make_pages(source: Path, out: Path, doctrees: Path) -> int:
     """Let Sphinx make the pages, into a new folder that takes the old one's place."""
-    from sphinx.cmd.build import build_main
-
+    build_main = needs("sphinx.cmd.build", "book").build_main
     new = out.with_name(f"{out.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     paths = ["-c", BOOK, "-d", doctrees, source, new]
@@ -71,26 +83,38 @@ def make_pages(source: Path, out: Path, doctrees: Path) -> int:
 def gather(source: Path, notebooks: Path, results: Path | None) -> None:
     """Copy notebooks and pages into one folder, laid out as the repository is.
 
-    What stands in ``book/pages`` comes to the top of it. Its ``static`` joins ``_static``.
+    Where there is a page of results of a run, it stands first, and the notebooks are all there is.
     """
-    shutil.copytree(BOOK / "pages", source)
-    for name in ("teacher", "print"):  # the teacher's pack
-        if (BOOK / name).is_dir():
-            shutil.copytree(BOOK / name, source / "book" / name)
+    paths = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
+    (source / "notebooks").mkdir(parents=True)
+    shutil.copy(ROOT / "notebooks" / "GLOSSARY.md", source / "notebooks")
+    for path in paths:
+        write_notebook(path, source / "notebooks" / path.name)
+    make_static(source / "static", paths, editions=not results)
+    if (BOOK / "export.py").exists():  # what the live figures are fed with, beside their scripts
+        importlib.import_module("export").write_page()
+    if results:
+        shutil.copy(results, source / "index.md")
+    else:
+        gather_rest(source, paths)
+    with (source / "index.md").open("a", encoding="utf-8") as index:
+        index.write(f"\n\n{contents(source)}")
+
+
+def gather_rest(source: Path, notebooks: list[Path]) -> None:
+    """Copy or make the pages beside the notebooks; those of ``book/pages`` come to the top."""
+    shutil.copytree(BOOK / "pages", source, dirs_exist_ok=True)
     shutil.copytree(ROOT / "images", source / "images")
     for file in (ROOT / "README.md", ROOT / "mnist_edu" / "shapes.txt"):  # parts are included
         shutil.copy(file, source)
-    (source / "notebooks").mkdir()
-    shutil.copy(ROOT / "notebooks" / "GLOSSARY.md", source / "notebooks")
-    paths = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
-    for path in paths:
-        write_notebook(path, source / "notebooks" / path.name)
-    (source / "gallery.md").write_text(tables.gallery(paths), "utf-8")
+    for name in ("teacher", "print"):  # the teacher's pack
+        if (BOOK / name).is_dir():
+            shutil.copytree(BOOK / name, source / "book" / name)
+    if (BOOK / "print" / "make.py").exists():
+        command = [sys.executable, BOOK / "print" / "make.py", source / "book" / "print"]
+        subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    (source / "gallery.md").write_text(tables.gallery(notebooks), "utf-8")
     (source / "results.md").write_text(tables.results(ROOT), "utf-8")
-    index = source / "index.md"
-    first = (results or index).read_text("utf-8")
-    index.write_text(f"{first}\n\n{contents(source)}", "utf-8")
-    make_static(source / "static", paths)
 
 
 def write_notebook(path: Path, target: Path) -> None:
@@ -122,23 +146,19 @@ def entry(path: Path, source: Path) -> str:
     return f"{path.name[:2]} {title} <{page}>"
 
 
-def make_static(static: Path, notebooks: list[Path]) -> None:
+def make_static(static: Path, notebooks: list[Path], editions: bool) -> None:
     """Write what pages load or offer beside their text: MathJax, and notebooks to download."""
     (static / "mathjax").mkdir(parents=True)
-    files = importlib.metadata.files("sphinx-mathjax-offline") or []
-    script = next(file for file in files if file.name == "tex-svg.js")
-    shutil.copy(script.locate(), static / "mathjax")
+    package = Path(str(needs("sphinx-mathjax-offline", "book").__file__))
+    shutil.copy(package.with_name("static") / "mathjax" / "tex-svg.js", static / "mathjax")
     stored = static / "downloads" / "stored"
     stored.mkdir(parents=True)
     for path in notebooks:
         shutil.copy(path, stored)
-    if importlib.util.find_spec("mnist_edu.editions"):
-        from mnist_edu import editions
-
+    if editions and importlib.util.find_spec("mnist_edu.editions"):
+        make = importlib.import_module("mnist_edu.editions").make
         for kind in EDITIONS:
-            editions.edition(
-                kind, [path.name[:2] for path in notebooks], static / "downloads" / kind
-            )
+            make(kind, [path.name[:2] for path in notebooks], static / "downloads" / kind)
 
 
 if __name__ == "__main__":

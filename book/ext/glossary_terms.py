@@ -3,6 +3,7 @@
 import json
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 GLOSSARY = "notebooks/GLOSSARY"
@@ -24,9 +25,7 @@ def mark_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def load_definitions(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
     """Load the definitions on pages that have terms."""
-    if 'class="reference internal term' in (context.get("body") or "") or "term reference" in (
-        context.get("body") or ""
-    ):
+    if 'class="term ' in (context.get("body") or ""):
         app.add_js_file("glossary.js", priority=400)
 
 
@@ -35,7 +34,7 @@ def definitions(doctree: nodes.document) -> dict[str, str]:
     found = {}
     for section in doctree.findall(nodes.section):
         paragraphs = [child.deepcopy() for child in section if isinstance(child, nodes.paragraph)]
-        for link in [link for p in paragraphs for link in p.findall(nodes.reference)]:
+        for link in [link for p in paragraphs for link in p.findall(addnodes.pending_xref)]:
             if link.astext().isdigit():
                 link.parent.remove(link)
         text = " ".join(p.astext().rstrip(" ,") for p in paragraphs)

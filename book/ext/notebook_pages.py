@@ -15,10 +15,12 @@ NO_GUESS = "No guess written down. Answer: "  # as mnist_edu.lesson.compare writ
 COMPARED = re.compile(r"lesson\.compare\(\s*(\w+)(.*)")
 DIGITS = re.compile(r"digits=(\d+)")
 UNIT = re.compile(r"^(-?[\d,]*\.?\d+(?:e[-+]?\d+)?)( .*)?$")
+WIDGET = "application/vnd.jupyter.widget-view+json"
 LIVE = {  # mount points of _static/live: page, the cell that they follow, and their class
-    "notebooks/10_your_own_digits": ("title", "live-pad"),
-    "notebooks/03_network_by_hand": ("training-figure", "watch-it-learn"),
+    "notebooks/10_your_own_digits": ("puzzle", "live-pad"),
+    "notebooks/03_network_by_hand": ("training-seen", "watch-it-learn"),
 }
+LIVE_TEXT = '<div class="{}">Here is something to try out; it needs JavaScript.</div>'
 
 
 def setup(app: Sphinx) -> dict:
@@ -42,7 +44,7 @@ def as_page(notebook: dict, docname: str) -> dict:
         cell = fold(describe(cell))
         cells += [cell, *forms(cell, answers)]
         if cell.get("id") == live_cell:
-            cells.append(markdown(f'<div class="{live}"></div>', live))
+            cells.append(markdown(LIVE_TEXT.format(live), live))
     notebook["metadata"].pop("widgets", None)
     return notebook | {"cells": cells}
 
@@ -60,6 +62,8 @@ def describe(cell: dict) -> dict:
     """Give myst-nb the cell's id and the description of its picture; both would be lost."""
     shown = cell["metadata"].setdefault("mystnb", {})
     shown["name"] = cell.get("id", "")
+    for output in cell.get("outputs", []):
+        output.get("data", {}).pop(WIDGET, None)  # it needs a kernel: its picture is shown
     pictures = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
     if pictures:
         shown["image"] = {"alt": described(pictures[-1])}
@@ -86,10 +90,10 @@ def answers_of(cells: list[dict]) -> dict[str, dict]:
 
 
 def told(cell: dict) -> list[str]:
-    """Return the answers in the outputs of a cell."""
+    """Return the answers in the outputs of a cell, without what stands before them."""
     streams = ["".join(output.get("text", "")) for output in cell.get("outputs", [])]
     lines = "".join(streams).splitlines()
-    return [line.removeprefix(NO_GUESS) for line in lines if line.startswith(NO_GUESS)]
+    return [line.partition(NO_GUESS)[2] for line in lines if NO_GUESS in line]
 
 
 def fold(cell: dict) -> dict:
@@ -105,17 +109,21 @@ def fold(cell: dict) -> dict:
     elif "solution" in tags:
         tags.append("hide-cell")
         prompts = "Show a solution", "Hide the solution"
-    elif cell["cell_type"] == "code" and told(cell):
+    elif cell["cell_type"] == "code" and (told(cell) or is_look(cell)):
         for output in cell["outputs"]:
             if "text" in output:
                 output["text"] = "".join(output["text"]).replace(NO_GUESS, "Answer: ")
-        alone = cell["id"].startswith("look-") or cell["id"].endswith("-look")
-        tags.append("hide-cell" if alone else "hide-output")
+        tags.append("hide-cell" if is_look(cell) else "hide-output")
         prompts = "Look at the answer", "Hide the answer"
     if prompts:
         names = ("code_prompt_show", "code_prompt_hide")
         cell["metadata"]["mystnb"] |= dict(zip(names, prompts, strict=True))
     return cell
+
+
+def is_look(cell: dict) -> bool:
+    """Say whether a cell is there for its answer alone."""
+    return cell["id"].startswith("look-") or cell["id"].endswith("-look")
 
 
 def forms(cell: dict, answers: dict[str, dict]) -> list[dict]:

@@ -1,19 +1,25 @@
 """What each page gets beside its text: sizes of pictures, the live figures, downloads."""
 
 import html
+import posixpath
 import re
 from pathlib import Path
 
 import imagesize
+from docutils import nodes
 from sphinx.application import Sphinx
 
 PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>')
-EDITIONS = {
-    "learner": "without answers",
-    "portable": "one file, nothing to install",
-    "colab": "for Colab",
+FORMS = {
+    "stored": "with all results",
+    "learner": "nothing has run yet, and solutions are folded",
+    "portable": "works alone, in Colab too: upload it there, and run it from the top",
 }
-MOUNTS = ("live-pad", "watch-it-learn")
+STYLES = ["pad.css", "style.css"]
+SCRIPTS = {  # of the live figures, in their order, by what they are mounted into
+    "live-pad": ["about.js", "ink.js", "network.js", "pad.js", "page.js", "weights.js"],
+    "watch-it-learn": ["digits.js", "learn.js", "watch.js"],
+}
 
 
 def setup(app: Sphinx) -> dict:
@@ -21,8 +27,16 @@ def setup(app: Sphinx) -> dict:
         "config-inited",
         lambda app, config: config.html_static_path.append(str(Path(app.srcdir, "static"))),
     )
+    app.connect("doctree-resolved", unlink_what_is_missing)
     app.connect("html-page-context", complete, priority=900)  # when the theme has done its part
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def unlink_what_is_missing(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Leave the text of a link to a file that is no page, such as a program of the repository."""
+    for link in list(doctree.findall(nodes.reference)):
+        if link.get("refuri", "").startswith("#") and "." in link["refuri"]:
+            link.replace_self(link.children)
 
 
 def complete(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
@@ -40,15 +54,13 @@ def complete(app: Sphinx, pagename: str, template: str, context: dict, doctree) 
     if pagename.startswith("notebooks/") and (box := downloads(app, pagename)):
         body = body.replace("</h1>", f"</h1>\n{box}", 1)
     context["body"] = body
-    for mount in MOUNTS:
+    for mount in SCRIPTS:
         if f'class="{mount}"' in body:
             add_live(app, mount)
 
 
 def image_uris(app: Sphinx, folder: Path) -> list[tuple[str, str]]:
     """Return each picture's file, and its address on a page in this folder."""
-    import posixpath
-
     root = posixpath.relpath(app.outdir.as_posix(), Path(folder).as_posix())
     root = "" if root == "." else f"{root}/"
     return [(name, f"{root}_images/{new}") for name, (_, new) in app.env.images.items()]
@@ -67,7 +79,7 @@ def downloads(app: Sphinx, pagename: str) -> str:
     """Write the links to the forms of a notebook that are there to be taken home."""
     name, up = Path(pagename).name, "../" * pagename.count("/")
     links = []
-    for kind, what in {"stored": "with all results", **EDITIONS}.items():
+    for kind, what in FORMS.items():
         file = Path(app.srcdir, "static", "downloads", kind, f"{name}.ipynb")
         if file.exists():
             place = f"{up}_static/downloads/{kind}/{name}.ipynb"
@@ -79,9 +91,11 @@ def downloads(app: Sphinx, pagename: str) -> str:
 
 
 def add_live(app: Sphinx, mount: str) -> None:
-    """Load the scripts and styles of the live figures, where they are there."""
+    """Load the scripts and styles of a live figure, where they are there."""
     live = Path(app.confdir, "_static", "live")
-    for file in sorted(live.glob("*.css")):
-        app.add_css_file(f"live/{file.name}")
-    for file in sorted(live.glob("*.js")):
-        app.add_js_file(f"live/{file.name}", defer="defer")
+    for name in STYLES:
+        if (live / name).exists():
+            app.add_css_file(f"live/{name}")
+    for name in SCRIPTS[mount]:
+        if (live / name).exists():
+            app.add_js_file(f"live/{name}", defer="defer")

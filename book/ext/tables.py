@@ -1,13 +1,14 @@
 """Pages made of what is stored elsewhere: the gallery of figures, results and costs."""
 
 import json
+import re
 from pathlib import Path
 
-import report  # benchmarks/report.py
 from notebook_pages import described
 
 from mnist_edu.show import markdown_table
 
+MARKUP = re.compile(r"([^\w\s,.:;])")  # what Markdown may take for its own
 LESSONS = {"full": "the full lesson", "quick": "the quick lesson"}
 
 
@@ -17,7 +18,7 @@ def gallery(notebooks: list[Path]) -> str:
     for path in notebooks:
         cells = json.loads(path.read_text("utf-8"))["cells"]
         parts.append(f"## {path.name[:2]}  {title(cells)}")
-        parts.append('<ul class="gallery">' + "".join(pictures(path, cells)) + "</ul>")
+        parts += ['<ul class="gallery">', *pictures(path, cells), "</ul>"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -38,14 +39,15 @@ def pictures(path: Path, cells: list[dict]) -> list[str]:
 
 
 def item(name: str, place: str, alt: str) -> str:
-    from html import escape
-
-    picture = f'<img src="images/{name}.png" alt="{escape(alt)}">'
-    return f'<li><a href="{place}">{picture}<span>{name}</span></a></li>'
+    described = MARKUP.sub(r"\\\1", alt)
+    picture = f"![{described}](images/{name}.png)"
+    return f'<li>\n\n<a href="{place}">{picture}<span>{name}</span></a>\n\n</li>'
 
 
 def results(root: Path) -> str:
     """Return a page with the measured results of all notebooks, and what the course costs."""
+    import report  # benchmarks/report.py, which draws too: not for the results of a run
+
     parts = [ABOUT]
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         parts.append(f"## {path.name[:2]}  {title(json.loads(path.read_text('utf-8'))['cells'])}")
