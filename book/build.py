@@ -9,9 +9,7 @@ import argparse
 import importlib
 import importlib.util
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -110,9 +108,6 @@ def gather_rest(source: Path, notebooks: list[Path]) -> None:
     for name in ("teacher", "print"):  # the teacher's pack
         if (BOOK / name).is_dir():
             shutil.copytree(BOOK / name, source / "book" / name)
-    if (BOOK / "print" / "make.py").exists():
-        command = [sys.executable, BOOK / "print" / "make.py", source / "book" / "print"]
-        subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
     (source / "gallery.md").write_text(tables.gallery(notebooks), "utf-8")
     (source / "results.md").write_text(tables.results(ROOT), "utf-8")
 

@@ -1,5 +1,6 @@
 """The book: the pages as files, and in a real browser that reaches no network."""
 
+import functools
 import importlib.util
 import json
 import re
@@ -99,6 +100,11 @@ def all_pages(book):
     return sorted(book.rglob("*.html"))
 
 
+@functools.cache
+def page_of(path):
+    return Page(path)
+
+
 @pytest.mark.slow
 def test_nothing_on_a_page_comes_from_another_host(book):
     assert foreign(book) == []
@@ -109,7 +115,7 @@ def foreign(folder):
     found = []
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".html":
-            found += [(path.name, load) for load in Page(path).loads if is_foreign(load)]
+            found += [(path.name, load) for load in page_of(path).loads if is_foreign(load)]
         if path.suffix in (".html", ".css"):
             text = path.read_text("utf-8")
             found += [(path.name, url) for url in re.findall(r"""url\(["']?([^"')]+)""", text)]
@@ -126,7 +132,7 @@ def is_foreign(address):
 
 @pytest.mark.slow
 def test_links_lead_to_pages_and_anchors_that_are_there(book):
-    known = {path.resolve(): Page(path) for path in all_pages(book)}
+    known = {path.resolve(): page_of(path) for path in all_pages(book)}
     dead = []
     for path, page in known.items():
         for link in page.links + page.loads:
@@ -144,10 +150,10 @@ def test_links_lead_to_pages_and_anchors_that_are_there(book):
 @pytest.mark.slow
 def test_every_figure_is_described_and_takes_its_place_at_once(book):
     for path in all_pages(book):
-        for picture in Page(path).pictures:
+        for picture in page_of(path).pictures:
             assert len(picture.get("alt") or "") > 8, (path.name, picture)
             assert picture.get("width") and picture.get("height"), (path.name, picture)
-        ids = [name for name in Page(path).ids if name]
+        ids = [name for name in page_of(path).ids if name]
         assert len(ids) == len(set(ids)), (path.name, {n for n in ids if ids.count(n) > 1})
 
 
@@ -267,6 +273,7 @@ def find(browser, selector):
 
 AXE = """
 const done = arguments[1];
+for (const box of document.querySelectorAll("details")) box.open = true;
 axe.run(document, {...arguments[0], resultTypes: ["violations"], preload: false}).then(
   (found) => done(found.violations.map((v) => [v.id, ...v.nodes.slice(0, 3).map((n) => n.html)])),
   (error) => done([String(error)]));

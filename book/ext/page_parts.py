@@ -35,7 +35,7 @@ def setup(app: Sphinx) -> dict:
 def unlink_what_is_missing(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Leave the text of a link to a file that is no page, such as a program of the repository."""
     for link in list(doctree.findall(nodes.reference)):
-        if link.get("refuri", "").startswith("#") and "." in link["refuri"]:
+        if "." in link.get("refid", "") or link.get("refuri", "").startswith("#."):
             link.replace_self(link.children)
 
 

@@ -39,8 +39,8 @@ def pictures(path: Path, cells: list[dict]) -> list[str]:
 
 
 def item(name: str, place: str, alt: str) -> str:
-    described = MARKUP.sub(r"\\\1", alt)
-    picture = f"![{described}](images/{name}.png)"
+    words = MARKUP.sub(r"\\\1", alt)
+    picture = f"![{words}](images/{name}.png)"
     return f'<li>\n\n<a href="{place}">{picture}<span>{name}</span></a>\n\n</li>'
 
 
