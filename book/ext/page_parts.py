@@ -51,6 +51,7 @@ def complete(app: Sphinx, pagename: str, template: str, context: dict, doctree) 
     sources = {uri: Path(app.srcdir, name) for name, uri in image_uris(app, folder)}
     body = PICTURE.sub(lambda match: sized(match, sources), body)
     body = body.replace(' aria-label="Toggle hidden content"', "")  # it hides what is written
+    body = body.replace('<th class="head"><p></p></th>', "<td></td>")  # it heads nothing
     if pagename.startswith("notebooks/") and (box := downloads(app, pagename)):
         body = body.replace("</h1>", f"</h1>\n{box}", 1)
     context["body"] = body
