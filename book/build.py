@@ -53,8 +53,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def build(notebooks: Path, results: Path | None, out: Path) -> int:
-    """Build the book from notebooks; return 0, or what Sphinx returns where it fails."""
+    """Build the book from notebooks; return 0, or what Sphinx returns where it fails.
+
+    Raises
+    ------
+    WentWrong
+        If ``out`` holds anything but an earlier book, which is replaced, or a library is missing.
+    """
     needs("furo", "book"), needs("myst_nb", "book")
+    if out.exists() and not (out / "objects.inv").exists() and any(out.iterdir()):
+        raise WentWrong(f"{out} holds other files, which stay: name another folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         source = Path(folder).resolve() / "source"
         gather(source, notebooks, results)
@@ -64,14 +73,13 @@ def build(notebooks: Path, results: Path | None, out: Path) -> int:
 def make_pages(source: Path, out: Path, doctrees: Path) -> int:
     """Let Sphinx make the pages, into a new folder that takes the old one's place."""
     build_main = needs("sphinx.cmd.build", "book").build_main
-    new = out.with_name(f"{out.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    paths = ["-c", BOOK, "-d", doctrees, source, new]
-    failed = build_main(["-q", "-b", "html", "-j", "auto", *map(str, paths)])
-    if not failed:
-        shutil.rmtree(new.with_name("jupyter_execute"), ignore_errors=True)
-        shutil.rmtree(out, ignore_errors=True)
-        new.rename(out)
+    with tempfile.TemporaryDirectory(dir=out.parent, ignore_cleanup_errors=True) as beside:
+        new = Path(beside) / "html"
+        paths = ["-c", BOOK, "-d", doctrees, source, new]
+        failed = build_main(["-q", "-b", "html", "-j", "auto", *map(str, paths)])
+        if not failed:
+            shutil.rmtree(out, ignore_errors=True)
+            new.rename(out)
     return failed
 
 

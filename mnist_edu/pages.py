@@ -18,6 +18,11 @@ from mnist_edu.errors import WentWrong, needs
 from mnist_edu.show import html_table, markdown_table
 
 PATIENCE = 600  # seconds for the book
+HEAD = '<!doctype html><html lang="en"><meta charset="utf-8"><title>mnist_edu</title>'
+FORWARD = (  # from where a run's page has always been
+    f'{HEAD}<meta http-equiv="refresh" content="0; url=pages/index.html">'
+    '<p><a href="pages/index.html">Results of this run</a></p></html>'
+)
 FAILURES = (WentWrong, OSError, ValueError, subprocess.SubprocessError)
 
 
@@ -41,15 +46,13 @@ def write(
     """
     executed = [path for row in table[1:] if _is_sound(path := out / f"{row[0]}.ipynb")]
     notices = [warning for source in sources if (warning := data.warning_of(source))]
-    first = out / "pages" / "index.html"
-    shutil.rmtree(first.parent, ignore_errors=True)
-    if executed and (book / "build.py").exists():
-        try:
-            _as_book(_results(table, notices, failures, executed), executed, first.parent, book)
-            (out / "index.html").unlink(missing_ok=True)  # of an earlier run
-            return first
-        except FAILURES as error:
-            print(f"\nThe pages are plain ones, since the book could not be built: {error}")
+    try:
+        if executed and (book / "build.py").exists():
+            first = _results(table, notices, failures, executed)
+            _as_book(first, executed, out / "pages", book)
+            return _write(out / "index.html", FORWARD)
+    except FAILURES as error:
+        print(f"\nThe pages are plain ones, since the book could not be built: {error}")
     return _plain(table, notices, executed, out)
 
 
@@ -96,12 +99,15 @@ def _plain(
 ) -> Path:
     """Write pages that need no more than nbconvert; formulas stay as they were typed there."""
     links = {path.stem: plain_page(path, notices) for path in executed}
-    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>mnist_edu</title>'
     body = "".join(map(_banner, notices))
     body += html_table(table, "", [links.get(row[0], "") for row in table[1:]])
-    with whole(out / "index.html") as part:
-        part.write_text(f"{head}<h1>Results of this run</h1>{body}</html>", "utf-8")
-    return out / "index.html"
+    return _write(out / "index.html", f"{HEAD}<h1>Results of this run</h1>{body}</html>")
+
+
+def _write(path: Path, page: str) -> Path:
+    with whole(path) as part:
+        part.write_text(page, "utf-8")
+    return path
 
 
 def plain_page(path: Path, notices: Sequence[str] = ()) -> str:
@@ -119,9 +125,7 @@ def plain_page(path: Path, notices: Sequence[str] = ()) -> str:
     page, _ = nbconvert.HTMLExporter(embed_images=True, **nothing).from_notebook_node(
         notebook, name
     )
-    with whole(path.with_suffix(".html")) as part:
-        part.write_text(page, "utf-8")
-    return path.with_suffix(".html").name
+    return _write(path.with_suffix(".html"), page).name
 
 
 def _banner(notice: str) -> str:

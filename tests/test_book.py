@@ -71,7 +71,7 @@ def book(tmp_path_factory):
     """Build the book once, as a reader of the repository does, where there is no TensorFlow."""
     folder = tmp_path_factory.mktemp("book")
     out = folder / "html"
-    for name in ("tensorflow", "keras", "torch", "requests"):
+    for name in ("tensorflow", "keras", "torch", "cv2"):
         (folder / f"{name}.py").write_text("raise ImportError('the book needs none of this')")
     command = [sys.executable, BOOK / "build.py", "--out", out]
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
@@ -221,14 +221,24 @@ def executed(folder):
 def test_run_ends_in_pages_of_the_same_make(tmp_path, capsys):
     out = executed(tmp_path / "out")
     first = pages.write(RESULTS, ["embedded digits"], "02_b: it failed", out, BOOK)
-    assert first == out / "pages" / "index.html", capsys.readouterr().out
-    text = first.read_text("utf-8")
+    assert first == out / "index.html" and "pages/index.html" in first.read_text("utf-8")
+    assert "plain" not in capsys.readouterr().out
+    text = (out / "pages" / "index.html").read_text("utf-8")
     assert data.EMBEDDED in text and "02_b: it failed" in text and "furo" in text
     assert 'href="notebooks/01_a.html"' in text and "02_b.html" not in text
     assert "gallery.html" not in text  # its pictures are those of another run
     notebook_page = (out / "pages" / "notebooks" / "01_a.html").read_text("utf-8")
     assert "mathjax/tex-svg.js" in notebook_page
     assert foreign(out / "pages") == []
+
+
+def test_book_takes_no_place_of_other_files(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = subprocess.run(
+        [sys.executable, BOOK / "build.py", "--out", tmp_path], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "holds other files, which stay" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_run_keeps_its_results_where_the_book_fails(tmp_path, capsys):
