@@ -71,7 +71,7 @@ def book(tmp_path_factory):
     """Build the book once, as a reader of the repository does, where there is no TensorFlow."""
     folder = tmp_path_factory.mktemp("book")
     out = folder / "html"
-    for name in ("tensorflow", "keras", "torch", "cv2"):
+    for name in ("tensorflow", "keras", "torch"):
         (folder / f"{name}.py").write_text("raise ImportError('the book needs none of this')")
     command = [sys.executable, BOOK / "build.py", "--out", out]
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
