@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/ready
 
 .PHONY: help run run-full unit check format test test-full test-portable test-lowest test-pythons lab lab-stored editions \
-	figures bands bench transfer race summit tools lock clean
+	book slides figures bands bench transfer race summit weights tools lock clean
 
 help:
 	@echo "make run          run the series with quick settings, show results and pictures"
@@ -29,12 +29,14 @@ help:
 	@echo "make test-lowest  unit tests with the lowest versions that are allowed"
 	@echo "make test-pythons unit tests on each Python from 3.11 to 3.13 that is here"
 	@echo
+	@echo "make book         make the series into pages: book/_build/html/index.html"
 	@echo "make figures      write images/ from the stored notebooks"
 	@echo "make bands        measure the bands of trained results (long)"
 	@echo "make bench        measure speeds, and what ink loses (long)"
 	@echo "make transfer     measure how embedded digits stand in for MNIST (long)"
 	@echo "make race         measure seconds to 99 %, beside the known record (needs PyTorch)"
 	@echo "make summit       measure the most accurate small network (long)"
+	@echo "make weights      train the networks of the book's drawing pad anew (needs MNIST, some minutes)"
 	@echo "make tools        install the browser and the virtual screen that some tests need (Debian, Ubuntu)"
 	@echo "make lock         fix the versions anew"
 	@echo "make clean        remove what these commands made"
@@ -97,6 +99,10 @@ editions: $(READY)
 figures: $(READY)
 	$(BIN)/python -m mnist_edu figures
 
+# Needs no TensorFlow and no network.
+book: $(READY)
+	$(BIN)/python book/build.py
+
 bands: $(READY)
 	$(BIN)/python -m mnist_edu bands
 	$(BIN)/python -m mnist_edu bands --full
@@ -120,6 +126,9 @@ summit: $(READY)
 	$(BIN)/python benchmarks/summit.py
 	$(BIN)/python benchmarks/summit.py --ablation --seeds 3
 	$(BIN)/python benchmarks/report.py
+
+weights: $(READY)
+	$(BIN)/python book/export.py weights
 
 # Tests of the drawing pads skip, and say why, where these are missing.
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
@@ -149,4 +158,4 @@ test-pythons: $(READY)
 	done
 
 clean:
-	rm -rf .venv .venv-* executed notebooks/logs
+	rm -rf .venv .venv-* executed notebooks/logs book/_build

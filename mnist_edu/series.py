@@ -16,11 +16,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mnist_edu import data, files
-from mnist_edu.cache import cache_folder, whole
+from mnist_edu import data, files, pages
+from mnist_edu.cache import cache_folder
 from mnist_edu.errors import AskedWrongly, needs
 from mnist_edu.lesson import RESULTS_MIME
-from mnist_edu.show import html_table, text_table
+from mnist_edu.show import text_table
 
 LONGEST_FIRST = ("06", "04", "09", "07")
 OK, FAILED = "ok", "failed"
@@ -49,7 +49,6 @@ class Row:
     seconds: float = 0.0
     state: str = OK
     error: str = ""
-    page: str = ""  # name of its HTML page
 
     @property
     def number(self) -> str:
@@ -163,7 +162,7 @@ def run(
     full : the full lessons, without the quick settings
     source : as in :func:`mnist_edu.data.load`; "auto" is settled once, for all notebooks
     jobs : how many run at a time
-    out : folder for the executed notebooks and their HTML pages
+    out : folder for the executed notebooks
     beside : how many other runs share the cores
     parameters : further parameters for every notebook, such as ``{"seed": 2}``
 
@@ -202,10 +201,9 @@ def _run_one(path: Path, plan: dict, out: Path, env: dict) -> Row:
         row = results(target)
         if stderr is not None:
             row.state, row.error = FAILED, _error(target, stderr)
-        row.page = _write_html(target, row.source)
     except (OSError, ValueError) as error:  # a full disk, a notebook cut short by it
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        row = Row(path.stem, state=FAILED, error=f"{target.name} or its page: {reason}")
+        row = Row(path.stem, state=FAILED, error=f"{target.name}: {reason}")
     row.seconds = time.monotonic() - start
     return row
 
@@ -256,28 +254,6 @@ def _error(path: Path, stderr: str) -> str:
     return lines[-1][:200]
 
 
-def _write_html(path: Path, source: str) -> str:
-    """Write an HTML page beside an executed notebook, with a notice on embedded digits."""
-    if not path.exists():
-        return ""
-    nbformat, nbconvert = needs("nbformat", "run"), needs("nbconvert", "run")
-    notebook = nbformat.read(path, as_version=4)
-    notebook.metadata.pop("widgets", None)  # they need a network and a kernel: show their pictures
-    if data.warning_of(source):
-        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(_banner(source)))
-    name = {"metadata": {"name": path.stem, "path": str(path.parent)}}
-    exporter = nbconvert.HTMLExporter(embed_images=True)
-    page, _ = exporter.from_notebook_node(notebook, name)
-    with whole(path.with_suffix(".html")) as part:
-        part.write_text(page, "utf-8")
-    return path.with_suffix(".html").name
-
-
-def _banner(source: str) -> str:
-    text = data.warning_of(source)
-    return f'<p style="border: 4px solid; padding: 0.6em"><b>{text}</b></p>' if text else ""
-
-
 def _watch(futures: dict[Future, str]) -> list[Row]:
     """Show how far the runs are, until all are done; return their rows."""
     start, waiting, rows = time.monotonic(), set(futures), []
@@ -300,26 +276,22 @@ def _watch(futures: dict[Future, str]) -> list[Row]:
 
 
 def show_results(rows: list[Row], out: str | os.PathLike) -> None:
-    """Print the table of results and write it to ``index.html`` in ``out``."""
-    index = Path(out) / "index.html"
+    """Print the table of results, write its page and those of the notebooks, and say where."""
     table = [["notebook", "data", "results", "seconds", "state"]]
     table += [
         [row.notebook, row.source, _shown(row.results), f"{row.seconds:.0f}", row.state]
         for row in rows
     ]
     print(f"\n{text_table(table)}")
-    warned = sorted({row.source for row in rows if data.warning_of(row.source)})
-    for source in warned:
+    sources = sorted({row.source for row in rows if data.warning_of(row.source)})
+    for source in sources:
         print(f"\n!!! {data.warning_of(source)}")
-    for row in rows:
-        if row.error:
-            print(f"\n{row.notebook}: {row.error}")
-    head = "<!doctype html><meta charset=utf-8><title>mnist_edu</title><h1>mnist_edu</h1>"
-    banners = "".join(map(_banner, warned))
-    page = head + banners + html_table(table, "", [row.page for row in rows])
-    with whole(index) as part:
-        part.write_text(page, "utf-8")
-    print(f"\nNotebooks, HTML pages and pictures: {out}, start with {index}")
+    failures = "\n".join(f"{row.notebook}: {row.error}" for row in rows if row.error)
+    if failures:
+        print(f"\n{failures}")
+    book = notebooks_folder().parent / "book"
+    first = pages.write(table, sources, failures, Path(out), book)
+    print(f"\nNotebooks and their pages: {out}, start with {first}")
 
 
 def _shown(results: dict[str, float]) -> str:

@@ -23,7 +23,7 @@ pytest.importorskip("anywidget", reason='anywidget is missing: pip install "mnis
 
 from PIL import Image
 
-from mnist_edu import authoring, ink, palette, series, synthetic
+from mnist_edu import authoring, ink, pages, palette, synthetic
 from mnist_edu.pads import pad
 from mnist_edu.pads.answer import INVITATION, PEN, PENS, SIDE, SURE, percent
 
@@ -179,7 +179,7 @@ def test_stored_notebook_and_html_page_show_the_picture_instead_of_the_widget(tm
     state = {data[view]["model_id"]: {"model_name": "A", "model_module": "b", "state": {}}}
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": state}}
     nbformat.write(notebook, tmp_path / "08_pad.ipynb")
-    page = (tmp_path / series._write_html(tmp_path / "08_pad.ipynb", "MNIST")).read_text("utf-8")
+    page = (tmp_path / pages.plain_page(tmp_path / "08_pad.ipynb")).read_text("utf-8")
     assert data["image/png"][:200] in page and "widget-view" not in page
     assert "<title>08_pad</title>" in page
     authoring.normalise(notebook)

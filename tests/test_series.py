@@ -87,7 +87,7 @@ def test_full_disk_costs_one_row_and_leaves_no_half_page(folder, monkeypatch, ca
     monkeypatch.setattr(series, "_execute", cut_short)
     assert __main__.main(["run", "--out", "out"]) == 1
     printed = capsys.readouterr().out
-    assert "01_a.ipynb or its page: JSONDecodeError" in printed
+    assert "01_a.ipynb: JSONDecodeError" in printed
     assert {path.name for path in (folder.parent / "out").glob("*.html")} == {
         "02_b.html",
         "index.html",
