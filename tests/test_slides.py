@@ -1,5 +1,6 @@
 """Slides of the sessions: each cell is there, no other host is asked, and the last row can read."""
 
+import importlib.metadata
 import importlib.util
 import re
 import shutil
@@ -59,6 +60,16 @@ def test_every_line_of_the_plan_is_there_and_guesses_come_before_answers():
 def test_a_line_that_names_nothing_is_refused(line, says):
     with pytest.raises(AskedWrongly, match=says):
         make.chosen(line)
+
+
+def test_a_missing_library_is_named_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "files", missing)
+    assert make.main(str(tmp_path / "out")) == 1
+    assert 'MathJax is missing: pip install "mnist_edu[book]"' in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture(scope="module")

@@ -33,11 +33,12 @@ def plan() -> dict[str, dict]:
 
 def make(folder: Path) -> list[Path]:
     """Write a page for each session into a folder, with all that it needs; return their paths."""
+    script = mathjax()
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(HERE / "reveal", folder / "reveal", dirs_exist_ok=True)
     shutil.copy(HERE / "slides.css", folder)
     (folder / "mathjax").mkdir(exist_ok=True)
-    shutil.copy(mathjax(), folder / "mathjax")
+    shutil.copy(script, folder / "mathjax")
     exporter = SlidesExporter(
         template_name="template",
         extra_template_basedirs=[str(HERE)],
@@ -65,7 +66,7 @@ def mathjax() -> Path:
     try:
         files = importlib.metadata.files("sphinx-mathjax-offline") or []
     except importlib.metadata.PackageNotFoundError:
-        raise Missing("MathJax is missing: pip install sphinx-mathjax-offline") from None
+        raise Missing('MathJax is missing: pip install "mnist_edu[book]"') from None
     return Path(str(next(file for file in files if file.name == "tex-svg.js").locate()))
 
 
@@ -160,6 +161,16 @@ def section_of(number: str, name: str) -> str:
     return heading
 
 
+def main(*words: str) -> int:
+    """Make the slides, in the folder that is named; return the exit code."""
+    try:
+        paths = make(Path(*words) if words else HERE.parents[1] / "slides")
+    except (AskedWrongly, Missing, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, AskedWrongly) else 1
+    print(*paths, sep="\n")
+    return 0
+
+
 if __name__ == "__main__":
-    for path in make(Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parents[1] / "slides")):
-        print(path)
+    sys.exit(main(*sys.argv[1:2]))
