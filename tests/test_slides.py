@@ -1,5 +1,6 @@
 """Slides of the sessions: each cell is there, no other host is asked, and the last row can read."""
 
+import importlib.metadata
 import importlib.util
 import re
 import shutil
@@ -35,7 +36,8 @@ def told(cell) -> str:
 
 
 def test_every_line_of_the_plan_is_there_and_guesses_come_before_answers():
-    assert list(make.plan()) == list("123456")
+    sessions = [f"session-{number}" for number in range(1, 7)]
+    assert list(make.plan()) == [*sessions, "first-of-two", "second-of-two"]
     for told_of in make.plan().values():
         lines = told_of["slides"]
         assert not lines[0].startswith("+") and len(lines) == len(set(lines))
@@ -61,6 +63,16 @@ def test_a_line_that_names_nothing_is_refused(line, says):
         make.chosen(line)
 
 
+def test_a_missing_library_is_named_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "files", missing)
+    assert make.main(str(tmp_path / "out")) == 1
+    assert 'MathJax is missing: pip install "mnist_edu[book]"' in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     try:
@@ -72,7 +84,7 @@ def pages(tmp_path_factory):
 
 @pytest.mark.slow
 def test_pages_name_no_other_host_and_are_made_the_same_twice(pages, tmp_path):
-    assert [page.name for page in pages] == [f"session-{n}.html" for n in range(1, 7)]
+    assert [page.stem for page in pages] == list(make.plan())
     for page, again in zip(pages, make.make(tmp_path), strict=True):
         text = page.read_text("utf-8")
         assert not re.findall(r"https?:|src=\"//", text)

@@ -467,6 +467,7 @@ def make(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    for path in make(target):
-        print(path)
+    try:
+        print(*make(Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent), sep="\n")
+    except OSError as error:
+        sys.exit(f"The pages cannot be written: {error}")

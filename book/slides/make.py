@@ -1,4 +1,4 @@
-"""Make the slides of the six sessions: ``python book/slides/make.py [FOLDER]``.
+"""Make the slides of the sessions: ``python book/slides/make.py [FOLDER]``.
 
 ``slides.toml`` says which cells of the stored notebooks are slides. nbconvert makes pages of them,
 one for each session; reveal.js and MathJax go into the folder, and no page asks another host.
@@ -27,17 +27,18 @@ LONG = 700  # letters of a text from which on it is smaller
 
 
 def plan() -> dict[str, dict]:
-    """Return for each session its title and its slides, as they stand in ``slides.toml``."""
+    """Return title and slides of each session, by its name, as ``slides.toml`` has them."""
     return tomllib.loads((HERE / "slides.toml").read_text("utf-8"))
 
 
 def make(folder: Path) -> list[Path]:
     """Write a page for each session into a folder, with all that it needs; return their paths."""
+    script = mathjax()
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(HERE / "reveal", folder / "reveal", dirs_exist_ok=True)
     shutil.copy(HERE / "slides.css", folder)
     (folder / "mathjax").mkdir(exist_ok=True)
-    shutil.copy(mathjax(), folder / "mathjax")
+    shutil.copy(script, folder / "mathjax")
     exporter = SlidesExporter(
         template_name="template",
         extra_template_basedirs=[str(HERE)],
@@ -46,9 +47,9 @@ def make(folder: Path) -> list[Path]:
         exclude_anchor_links=True,
     )
     paths = []
-    for session, told in plan().items():
-        paths.append(folder / f"session-{session}.html")
-        page, _ = exporter.from_notebook_node(session_of(session, **told))
+    for name, told in plan().items():
+        paths.append(folder / f"{name}.html")
+        page, _ = exporter.from_notebook_node(session_of(**told))
         with whole(paths[-1]) as part:
             part.write_text(page, "utf-8")
     return paths
@@ -65,13 +66,13 @@ def mathjax() -> Path:
     try:
         files = importlib.metadata.files("sphinx-mathjax-offline") or []
     except importlib.metadata.PackageNotFoundError:
-        raise Missing("MathJax is missing: pip install sphinx-mathjax-offline") from None
+        raise Missing('MathJax is missing: pip install "mnist_edu[book]"') from None
     return Path(str(next(file for file in files if file.name == "tex-svg.js").locate()))
 
 
-def session_of(session: str, title: str, slides: list[str]) -> NotebookNode:
+def session_of(title: str, slides: list[str]) -> NotebookNode:
     """Return the slides of one session as a notebook, ready for nbconvert."""
-    cells = [marked(f'<p class="title">Session {session}: {title}</p>', "slide")]
+    cells = [marked(f'<p class="title">{title}</p>', "slide")]
     for line in slides:
         found = chosen(line)
         if line.startswith("+"):
@@ -83,7 +84,7 @@ def session_of(session: str, title: str, slides: list[str]) -> NotebookNode:
         cells.append(found)
     for place, cell in enumerate(cells):
         cell.id = f"part-{place}"  # the same, whenever they are made
-    return new_notebook(cells=cells, metadata={"title": f"Session {session}: {title}"})
+    return new_notebook(cells=cells, metadata={"title": title})
 
 
 def marked(text: str, kind: str) -> NotebookNode:
@@ -160,6 +161,16 @@ def section_of(number: str, name: str) -> str:
     return heading
 
 
+def main(*words: str) -> int:
+    """Make the slides, in the folder that is named; return the exit code."""
+    try:
+        paths = make(Path(*words) if words else HERE.parents[1] / "slides")
+    except (AskedWrongly, Missing, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, AskedWrongly) else 1
+    print(*paths, sep="\n")
+    return 0
+
+
 if __name__ == "__main__":
-    for path in make(Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parents[1] / "slides")):
-        print(path)
+    sys.exit(main(*sys.argv[1:2]))
