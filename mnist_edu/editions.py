@@ -44,6 +44,7 @@ USE_AN_ANSWER = {  # cells that stop where an exercise is unanswered and has no 
     "12": ("ex-4-look",),
 }
 PIP_NAMES = {"cv2": "opencv-python-headless", "PIL": "pillow"}  # others are named as modules are
+TITLE = "#@title Answer"
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 ANSWER_IN_CODE = re.compile(r"""lesson\.compare\(\w+, *["'\d]""")
 NEEDS = re.compile(r"""needs\("(\w+)""")
@@ -150,11 +151,15 @@ def _write(file: Path, page: bytes) -> None:
 
 
 def _hide_answers(notebook) -> None:
-    """Clear all outputs, and fold each cell whose code holds the answer to a guess."""
+    """Clear all outputs, and fold each cell whose code holds the answer to a guess.
+
+    A fold shows the first line, so it gets one that says nothing.
+    """
     clear = needs("nbconvert.preprocessors", "run").ClearOutputPreprocessor()
     clear.preprocess(notebook, {})
     for cell in notebook.cells:
         if cell.cell_type == "code" and ANSWER_IN_CODE.search(cell.source):
+            cell.source = f"{TITLE}\n{cell.source}"
             cell.metadata.update(FOLDED)
 
 
