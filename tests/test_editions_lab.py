@@ -118,10 +118,8 @@ def test_learner_sees_no_answer_before_running_and_runs_all(tmp_path):
         before = page.execute_script(READ)
         assert not any(cell["outputs"] or cell["count"] for cell in before)
         assert "Answer:" not in page.execute_script(SHOWN)
-        page.save_screenshot("/tmp/ed/before.png")
         page.execute_script(RUN)
         wait_for(lambda: all_ran(page.execute_script(READ)), 1500)
-        page.save_screenshot("/tmp/ed/after.png")
         after = page.execute_script(READ)
     solutions = [cell for cell in before + after if "solution" in cell["tags"]]
     assert len(solutions) >= 6 and all(cell["folded"] for cell in solutions)
