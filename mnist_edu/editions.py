@@ -99,7 +99,10 @@ def pages(kind: str, numbers: list[str] | None = None) -> dict[str, bytes]:
 def edition(path: Path, kind: str):
     """Return an edition of one stored notebook, as a notebook of nbformat."""
     notebook = _read(path)
-    told = [KINDS[kind], f"Others come from a clone of the repository: {_commands(kind, path)}."]
+    told = [
+        KINDS[kind],
+        f"Other editions come from a clone of the repository: {_commands(kind, path)}.",
+    ]
     if kind == "teacher":
         _refuse_paths(path, notebook)
         told.insert(1, _add_notes(notebook, path))
