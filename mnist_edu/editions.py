@@ -45,6 +45,7 @@ USE_AN_ANSWER = {
     "12": ("ex-4-look",),
 }
 PIP_NAMES = {"cv2": "opencv-python-headless", "PIL": "pillow"}  # others are named as modules are
+TITLE = "#@title Answer"
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 ANSWER_IN_CODE = re.compile(r"""lesson\.compare\(\w+, *["'\d]""")
 NEEDS = re.compile(r"""needs\("(\w+)""")
@@ -99,7 +100,10 @@ def pages(kind: str, numbers: list[str] | None = None) -> dict[str, bytes]:
 def edition(path: Path, kind: str):
     """Return an edition of one stored notebook, as a notebook of nbformat."""
     notebook = _read(path)
-    told = [KINDS[kind], f"Others come from a clone of the repository: {_commands(kind, path)}."]
+    told = [
+        KINDS[kind],
+        f"Other editions come from a clone of the repository: {_commands(kind, path)}.",
+    ]
     if kind == "teacher":
         _refuse_paths(path, notebook)
         told.insert(1, _add_notes(notebook, path))
@@ -151,11 +155,15 @@ def _write(file: Path, page: bytes) -> None:
 
 
 def _hide_answers(notebook) -> None:
-    """Clear all outputs, and fold each cell whose code holds the answer to a guess."""
+    """Clear all outputs, and fold each cell whose code holds the answer to a guess.
+
+    A fold shows the first line, so it gets one that says nothing.
+    """
     clear = needs("nbconvert.preprocessors", "run").ClearOutputPreprocessor()
     clear.preprocess(notebook, {})
     for cell in notebook.cells:
         if cell.cell_type == "code" and ANSWER_IN_CODE.search(cell.source):
+            cell.source = f"{TITLE}\n{cell.source}"
             cell.metadata.update(FOLDED)
 
 

@@ -79,7 +79,8 @@ def test_nothing_has_run_and_code_is_as_stored(path, kind):
         if cell.cell_type == "code":
             assert cell.outputs == [] and cell.execution_count is None, cell.id
             emptied = kind == "pupil" and "solution" in tags(cell)
-            assert cell.source == ("" if emptied else stored[cell.id].source)
+            code = cell.source.removeprefix(f"{editions.TITLE}\n")
+            assert code == ("" if emptied else stored[cell.id].source)
 
 
 def test_learner_finds_solutions_folded_and_pupil_an_empty_cell_to_write_in(path):
@@ -98,6 +99,7 @@ def test_answer_that_stands_in_the_code_of_a_cell_is_folded(path):
             truths = [c.args[1] for c in calls if ast.unparse(c.func) == "lesson.compare"]
             plain = [t for t in truths if not any(isinstance(n, ast.Name) for n in ast.walk(t))]
             hidden = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+            hidden = hidden and cell.source.startswith("#@title")  # a fold shows the first line
             assert not plain or hidden, f"{path.name}, cell {cell.id}: {ast.unparse(plain[0])}"
 
 
