@@ -291,6 +291,12 @@ def test_slider_moves_the_digit_as_the_shift_ruler_does(page):
     find(page, ".live-ways select").send_keys("left and up")
     until(page, lambda: (image(page) == data.shift(still[None], -4, -4)[0]).all())
     assert "disagree" in sentence(page) or "not sure" in sentence(page)
+    each = "mnistLive.networks.map((n) => mnistLive.softmax(mnistLive.logits(n, arguments[0])))"
+    right = np.array(page.execute_script(f"return {each}", image(page).ravel().tolist()))
+    bars = page.find_elements("css selector", ".live-pad .mnist-pad-track > span")
+    shown = [float(bar.get_attribute("style").split("width: ")[1].split("%")[0]) for bar in bars]
+    assert np.abs(np.reshape(shown, (3, 10)) - 100 * right).max() < 0.01
+    assert np.abs(right - right[0]).max() > 0.1  # three networks, three answers
 
 
 @pytest.mark.browser
