@@ -271,7 +271,12 @@ def browser(tmp_path_factory):
     driver.quit()
 
 
-def show(browser, path, width=1280, height=900, dark=False, hover=True):
+def show(browser, path, width=1280, height=900):
+    resize(browser, width, height)
+    browser.get(path.as_uri())
+
+
+def resize(browser, width, height, dark=False):
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     features = [
@@ -279,7 +284,6 @@ def show(browser, path, width=1280, height=900, dark=False, hover=True):
         {"name": "prefers-reduced-motion", "value": "reduce"},
     ]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.get(path.as_uri())
 
 
 def find(browser, selector):
@@ -289,7 +293,9 @@ def find(browser, selector):
 AXE = """
 const done = arguments[1];
 for (const box of document.querySelectorAll("details")) box.open = true;
-axe.run(document, {...arguments[0], resultTypes: ["violations"], preload: false}).then(
+const code = document.title.startsWith("Meet") ? [] : [".highlight span"]; // one page for all
+const options = {...arguments[0], resultTypes: ["violations"], preload: false};
+axe.run({include: ["html"], exclude: code}, options).then(
   (found) => done(found.violations.map((v) => [v.id, ...v.nodes.slice(0, 3).map((n) => n.html)])),
   (error) => done([String(error)]));
 """
@@ -306,14 +312,16 @@ def violations(browser, **options):
 @pytest.mark.browser
 def test_no_page_keeps_anybody_out(book, browser):
     """Axe finds nothing, in both modes; nothing is wider than a page of 320 pixels."""
+    found = []
     for path in all_pages(book):
         show(browser, path)
-        assert violations(browser) == [], path.name
-        show(browser, path, 320, 256, dark=True)  # what 400 % leave of 1280 x 1024
+        found += [(path.name, "light", kind) for kind in violations(browser)]
+        resize(browser, 320, 256, dark=True)  # what 400 % leave of 1280 x 1024
         wide = browser.execute_script("return document.documentElement.scrollWidth")
-        assert wide <= 320, (path.name, wide)
+        found += [(path.name, f"{wide} pixels wide")] if wide > 320 else []
         only = {"runOnly": ["color-contrast", "scrollable-region-focusable"]}
-        assert violations(browser, **only) == [], path.name
+        found += [(path.name, "dark", kind) for kind in violations(browser, **only)]
+    assert found == []
 
 
 @pytest.mark.browser
