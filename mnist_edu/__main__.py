@@ -45,6 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
     lab.set_defaults(command=_lab)
 
+    group = commands.add_parser("class", help="what a class guessed and solved, from its notebooks")
+    group.add_argument("folder", type=Path, help="one notebook for each pupil, or one folder")
+    group.add_argument("--out", type=Path, default=Path("class"), help="for what is made (class)")
+    group.add_argument("--check", action="store_true", help="run the checkers anew on the answers")
+    group.add_argument("--limit", type=float, default=60, help="seconds for each process (60)")
+    group.add_argument("--jobs", type=int, default=2, help="notebooks checked at a time (2)")
+    group.set_defaults(command=_class)
+
+    doctor = commands.add_parser("doctor", help="what is there, what is missing, and how to get it")
+    doctor.set_defaults(command=_doctor)
+
     draw = commands.add_parser("draw", help="open a window to write digits in and have them read")
     draw.add_argument("--model", metavar="FILE", help="a .keras file to use as the network")
     draw.set_defaults(command=_draw)
@@ -130,6 +141,19 @@ def _lab(arguments: argparse.Namespace) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container
         command.append("--allow-root")
     return subprocess.call(command, env=series.lab_environment(cache_folder() / "lab"))
+
+
+def _class(arguments: argparse.Namespace) -> None:
+    from mnist_edu import class_report
+
+    how = (arguments.check, arguments.limit, arguments.jobs)
+    class_report.report(arguments.folder, arguments.out, *how)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from mnist_edu import doctor
+
+    return doctor.examine()
 
 
 def _draw(arguments: argparse.Namespace) -> None:
