@@ -16,13 +16,14 @@ from mnist_edu import classes, data, recheck, series
 from mnist_edu.cache import whole
 from mnist_edu.classes import Plan, Question, Work
 from mnist_edu.errors import AskedWrongly
-from mnist_edu.palette import BLUE, INK, MUTED, ORANGE, SKY
+from mnist_edu.palette import BLUE, FAULT, INK, MUTED, ORANGE, SKY
 from mnist_edu.plots import Picture
 from mnist_edu.show import html_table, text_table
 
 WIDE, HIGH = 12.8, 7.2  # inches: the shape of a projector
 TITLE, TEXT = 28, 22  # points
 BARS = 8  # different texts that are drawn; the others are counted together
+FAR = 20  # the largest guess so many times the smallest: the axis is logarithmic
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a cell begins that a spreadsheet would run
 
 
@@ -83,7 +84,7 @@ def check_all(works: list[Work], known: dict[str, Plan], limit: float, jobs: int
         try:
             fresh = recheck.check(work.notebook, stored[number], answers, quick[number], limit)
         except ValueError as error:
-            work.fault = str(error)
+            work.notice = str(error)
             return work.pupil
         work.verdicts = {c: kept.get(c, []) + fresh.get(c, []) for c in plan.exercises}
         ended = [c for c, told in fresh.items() if any("the answer " in v for v in told)]
@@ -138,60 +139,54 @@ def histogram(works: list[Work], plan: Plan, question: Question) -> Picture | No
         left_out = _draw_numbers(axes, written, answers, question.hint)
     else:
         left_out = _draw_texts(axes, written, answers, question.choices)
-    title = textwrap.fill(_plain(question.title), 52)
-    axes.set_title(title, fontsize=TITLE, color=INK, loc="left", pad=16)
+    title = f"{question.title[:1].upper()}{question.title[1:]}"
+    picture.suptitle(textwrap.fill(_plain(title), 52), fontsize=TITLE, color=INK)
     axes.tick_params(labelsize=TEXT)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    told = f"{len(written)} guesses · notebook {plan.number} · answer: " + ", ".join(
-        f"{_short(answer)} ({source})" for source, answer in answers.items()
-    )
+    truth = [f"{_short(answer)} ({source})" for source, answer in answers.items()]
+    axes.set_title(_plain(f"answer: {', '.join(truth)}"), fontsize=TEXT, color=FAULT, loc="right")
+    told = f"{len(written)} of {len(works)} wrote a guess · notebook {plan.number}"
     if left_out:
         told += f"\nnot drawn: {left_out}"
-    picture.supxlabel(textwrap.fill(_plain(told), 100), fontsize=16, color=MUTED)
-    picture.description = f"{question.title}: {told}".replace("\n", "; ")
+    lines = [textwrap.fill(_plain(line), 110) for line in told.splitlines()]
+    picture.supxlabel("\n".join(lines), fontsize=16, color=MUTED)
+    picture.set_layout_engine("constrained", w_pad=0.25, h_pad=0.2)
+    picture.description = f"{title}: {told}; answer: {', '.join(truth)}".replace("\n", "; ")
     return picture
 
 
 def _draw_numbers(axes: Any, written: list, answers: dict[str, float], hint: str) -> str:
     """Draw a histogram of numbers; return in words what does not fit onto its axis."""
     numbers = [float(value) for value in written if isinstance(value, int | float)]
-    low, high = _span(numbers, list(answers.values()), hint)
-    inside = [value for value in numbers if low <= value <= high]
-    ratio = min((v for v in [*inside, *answers.values()] if v > 0), default=1)
-    whole_numbers = all(value == int(value) for value in [*inside, *answers.values()])
-    if low > 0 and high / ratio >= 100:
-        bins = np.geomspace(low, high, 17)
+    bins = _bins(numbers, list(answers.values()), hint)
+    inside = [value for value in numbers if bins[0] <= value <= bins[-1]]
+    if bins[0] > 0 and bins[-1] / bins[0] >= FAR:
         axes.set_xscale("log")
-    elif whole_numbers and high - low <= 20:
-        bins = np.arange(low - 0.5, high + 1)
-    else:
-        bins = np.linspace(low, high, 21 if hint.startswith("from 0 to 1") else 17)
+    axes.xaxis.set_major_formatter(lambda value, place: _short(value))
     axes.hist(inside, bins, color=SKY, edgecolor=BLUE, linewidth=1.5)
     axes.yaxis.get_major_locator().set_params(integer=True)
     for (source, answer), style in zip(answers.items(), ("-", "--", ":", "-."), strict=False):
-        label = f"answer: {_short(answer)} ({source})"
-        axes.axvline(answer, color=ORANGE, linewidth=5, linestyle=style, label=_plain(label))
+        label = _plain(f"answer ({source})")
+        axes.axvline(answer, color=ORANGE, linewidth=5, linestyle=style, label=label)
     axes.set_xlabel(_plain(hint), fontsize=TEXT)
     axes.set_ylabel("guesses", fontsize=TEXT)
-    axes.legend(fontsize=TEXT, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    axes.legend(fontsize=TEXT, framealpha=0.8)
     strange = [value for value in written if value not in inside]
     return ", ".join(f"{_short(v)}" for v in strange[:8]) + (" ..." if len(strange) > 8 else "")
 
 
-def _span(numbers: list[float], answers: list[float], hint: str) -> tuple[float, float]:
-    """Return the ends of the axis: what the hint says, or what holds the middle of the guesses."""
-    stated = re.match(r"(?:.*)from (-?\d+) to (\d+)", hint)
-    if stated:
-        low, high = float(stated[1]), float(stated[2])
-    else:
-        low, high = np.quantile(numbers, [0.05, 0.95])
-        middle = float(np.median([abs(value) for value in [*numbers, *answers]])) or 1.0
-        low, high = max(low, -100 * middle), min(high, 100 * middle)
+def _bins(numbers: list[float], answers: list[float], hint: str) -> np.ndarray:
+    """Return the edges of bars: where the hint says, or around the middle of the guesses."""
+    stated, both = re.search(r"from (-?\d+) to (\d+)", hint), [*numbers, *answers]
+    if not stated and min(both) > 0 and max(both) / min(both) >= FAR:
+        middle = float(np.median(both))
+        return np.geomspace(max(min(both), middle / 1000), min(max(both), middle * 1000), 17)
+    low, high = map(float, stated.groups()) if stated else np.quantile(numbers, [0.05, 0.95])
     low, high = min(low, *answers), max(high, *answers)
-    if low == high:
-        low, high = low - 1, high + 1
-    return float(low), float(high)
+    if all(value == int(value) for value in both) and high - low <= 20:
+        return np.arange(low - 0.5, high + 1)
+    return np.linspace(low, high, 21) if low < high else np.array([low - 1, low, low + 1])
 
 
 def _draw_texts(axes: Any, written: list, answers: dict[str, Any], choices: dict) -> str:

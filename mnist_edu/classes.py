@@ -90,13 +90,13 @@ def _plan(number: str, notebook: Any) -> Plan:
     questions, exercises, above = {}, {}, ""
     answers = _answers(notebook)
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and "Predict" in cell.source:
+        if cell.cell_type == "markdown" and re.search("^#", cell.source, re.M):
             above = cell.source
         if "predict" in cell.metadata.get("tags", []):
             for name, hint in re.findall(
                 r"^(guess_\w+) = \.\.\.(?: *# *(.*))?$", cell.source, re.M
             ):
-                title = re.findall(r"^#+ Predict:? *(.*)$", above, re.M)
+                title = re.findall(r"^#+ (?:Predict:? *)?(.*)$", above, re.M)
                 choices = dict(re.findall(r'^- `"(\w+)"`: (.*?)[;.]?$', above, re.M))
                 question = Question(name, (title or [name])[-1], hint, choices)
                 question.stored = answers.get(name, (None, None))[1]

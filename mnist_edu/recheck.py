@@ -10,6 +10,7 @@ names, use a network, and leave a process behind that has gone its own way. Chec
 on a machine, where nothing is lost.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import subprocess
 import symtable
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from mnist_edu import series
 from mnist_edu.errors import needs
 
 WRONG = "✗ Not yet: "
+START = 300.0  # seconds for the cells before the answers: TensorFlow alone may take a minute
+MOST_TOLD = 1_000_000  # bytes that the process tells; honest ones tell a few hundred
 MOST_WRITTEN = 500_000_000  # bytes of one file
 
 
@@ -40,7 +44,7 @@ def check(
     notebook, stored : the pupil's notebook, and that of the series
     answers : pairs of a checker such as ``"nb04.early_stop"`` and the cell that calls it
     quick : parameters of the notebook to set, such as ``{"epochs": 2}``
-    limit : seconds for each process
+    limit : seconds for each answer; what stands before them has five minutes
 
     Raises
     ------
@@ -87,12 +91,15 @@ def _needed(notebook: Any, stored: Any, answers: list[str], quick: dict) -> list
 
 
 def _closure(code: list[str], answers: list[str]) -> list[str]:
-    used, chosen = set().union(*(_names(text)[1] for text in answers)), list[str]()
+    used, chosen = set[str](), list[str]()
+    for text in answers:
+        sets, uses = _names(text)
+        used |= uses - sets
     for text in reversed(code):
         sets, uses = _names(text)
         if sets & used:
             chosen.insert(0, text)
-            used |= uses
+            used = used - sets | uses
     return chosen
 
 
@@ -132,22 +139,29 @@ def _process(job: dict, limit: float) -> tuple[list[dict], str]:
             start_new_session=True,
         )
         try:
-            code = process.wait(limit)
-            why = f"ended the notebook (exit code {code})"
-        except subprocess.TimeoutExpired:
-            why = f"was stopped: no end after {limit:g} s"
+            why = _wait(process, place / "told.jsonl", limit)
         finally:
             _kill(process)
         return _lines(place / "told.jsonl", process.pid), why
 
 
+def _wait(process: subprocess.Popen, told: Path, limit: float) -> str:
+    """Wait for the end, or until a step takes too long; return what happened."""
+    steps, since, patience = 0, time.monotonic(), START
+    while time.monotonic() - since < patience and steps < MOST_TOLD:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return f"ended the notebook (exit code {process.wait(0.1)})"
+        size = told.stat().st_size if told.exists() else 0
+        if size != steps:
+            steps, since, patience = size, time.monotonic(), limit
+    return f"was stopped: no end after {patience:g} s" if steps < MOST_TOLD else "floods its file"
+
+
 def _kill(process: subprocess.Popen) -> None:
     """Kill a process and those that it has started and that have not left its group."""
     if hasattr(os, "killpg"):
-        try:
+        with contextlib.suppress(OSError):  # it has ended, and so have the others
             os.killpg(process.pid, signal.SIGKILL)
-        except OSError:  # it has ended, and so have the others
-            pass
     process.kill()
     process.wait()
 
