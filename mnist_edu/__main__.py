@@ -64,8 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     store.add_argument("numbers", nargs="*", metavar="NN")
     store.set_defaults(command=_store)
 
-    figures = commands.add_parser("figures", help="write images/ from stored outputs (authors)")
-    figures.add_argument("--out", default="images")
+    figures = commands.add_parser("figures", help="write images/ from stored outputs, or for print")
+    figures.add_argument("numbers", nargs="*", metavar="NN", help="with --format: which notebooks")
+    figures.add_argument("--out", type=Path, help="folder (images; with --format: figures)")
+    figures.add_argument("--format", choices=["svg", "pdf"], help="run the notebooks, draw anew")
+    figures.add_argument("--width", type=float, help="mm of full width (as wide as the text asks)")
+    figures.add_argument("--text", type=float, default=9, help="points of its text (9)")
+    figures.add_argument("--quick", action="store_true", help="run with the quick settings")
     figures.set_defaults(command=_figures)
 
     text = commands.add_parser("text", help="notebook to text form, or back (authors)")
@@ -171,9 +176,17 @@ def _store(arguments: argparse.Namespace) -> None:
 
 
 def _figures(arguments: argparse.Namespace) -> None:
-    from mnist_edu import authoring
+    from mnist_edu import authoring, figures
 
-    for path in authoring.figures(Path(arguments.out)):
+    if arguments.format:
+        out = arguments.out or Path("figures")
+        how = (arguments.format, arguments.width, arguments.text, arguments.quick)
+        written = figures.draw(arguments.numbers, out, *how)
+    elif arguments.numbers or arguments.width or arguments.text != 9 or arguments.quick:
+        raise AskedWrongly("figures of a chosen size need --format svg or --format pdf")
+    else:
+        written = authoring.figures(arguments.out or Path("images"))
+    for path in written:
         print(path)
 
 
