@@ -74,11 +74,12 @@ def check_all(works: list[Work], known: dict[str, Plan], limit: float, jobs: int
 
     def one(work: Work) -> str:
         plan, number = known[work.number], work.number
+        unchanged = {cell.source for cell in stored[number].cells}  # what nobody has answered
         answers = [
             (checker, cell.source)
             for cell in classes.code_cells(work.notebook)
             for checker, _ in classes.CHECKER.findall(cell.source)
-            if checker in plan.exercises
+            if checker in plan.exercises and cell.source not in unchanged
         ]
         kept = {c: [v for v in told if v != classes.RIGHT] for c, told in work.kept.items()}
         try:
@@ -132,7 +133,9 @@ def histogram(works: list[Work], plan: Plan, question: Question) -> Picture | No
     if not written:
         return None
     answers = classes.answer_by_source(works, question)
-    numeric = all(isinstance(answer, int | float) for answer in answers.values())
+    numeric = not question.asks_text and all(
+        isinstance(answer, int | float) for answer in answers.values()
+    )
     picture = Picture(HIGH, WIDE)
     axes = picture.subplots()
     if numeric and answers and any(isinstance(value, int | float) for value in written):
@@ -191,7 +194,7 @@ def _bins(numbers: list[float], answers: list[float], hint: str) -> np.ndarray:
 
 def _draw_texts(axes: Any, written: list, answers: dict[str, Any], choices: dict) -> str:
     """Draw a bar for each answer that was given; that of the right one is marked by its frame."""
-    right = {str(answer).strip().lower() for answer in answers.values()}
+    right = {_short(answer).strip().lower() for answer in answers.values()}
     counts = Counter(str(value).strip().lower() for value in written)
     names = sorted(choices) + sorted(right - set(choices))
     names += [name for name, _ in counts.most_common() if name not in names][: BARS - len(names)]
@@ -258,9 +261,7 @@ def _tell(works: list[Work], exercises: list[dict], pictures: int, out: Path) ->
         print(text_table([head, *rows]))
     for work in works:
         if work.fault or work.notice:
-            mark = "✗ " if work.fault else "! "
-            print(
-                f"{mark}{shown(work.pupil)}, {shown(work.path.name)}: {work.fault or work.notice}"
-            )
+            who = f"{shown(work.pupil)}, {shown(work.path.name)}"
+            print(f"✗ {who}: {shown(work.fault or work.notice)}")
     good = len({work.pupil for work in works if not work.fault})
     print(f"{good} pupils read, {pictures} pictures, three tables: {out}, start with index.html")

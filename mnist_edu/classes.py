@@ -27,7 +27,7 @@ RIGHT, WRONG, OPEN = "✓ Right.", "✗ Not yet: ", "Not answered yet."
 SAID = re.compile(
     r"Your guess: (.*?) · answer: (.*?)(?: · .*)?|No guess written down\. Answer: (.*)"
 )
-NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?")
+NUMBER = re.compile(r"-?(?!0\d)\d[\d,]*(\.\d+)?(e[+-]?\d+)?")
 DIGITS = re.compile(r"(.+): [\d,]+ train, ")
 CHECKER = re.compile(r"\b(nb(\d\d)\.(?!compare)\w+)\(")
 
@@ -41,6 +41,10 @@ class Question:
     hint: str
     choices: dict[str, str] = field(default_factory=dict)
     stored: Any = None  # the answer of the stored notebook, on MNIST
+
+    @property
+    def asks_text(self) -> bool:
+        return bool(self.choices) or '"' in self.hint
 
 
 @dataclass
@@ -96,9 +100,11 @@ def _plan(number: str, notebook: Any) -> Plan:
             for name, hint in re.findall(
                 r"^(guess_\w+) = \.\.\.(?: *# *(.*))?$", cell.source, re.M
             ):
-                title = re.findall(r"^#+ (?:Predict:? *)?(.*)$", above, re.M)
-                choices = dict(re.findall(r'^- `"(\w+)"`: (.*?)[;.]?$', above, re.M))
-                question = Question(name, (title or [name])[-1], hint, choices)
+                titles = re.findall(r"^#+ (?:Predict\b:? *)?(.*)$", above, re.M)
+                asked = re.findall(r"[^.?!\n]+\?", above)  # where the heading says no more
+                title = titles[-1] or (asked or [name])[-1].strip(") ")
+                choices = dict(re.findall(r'^- `"([\w ]+)"`:? (.*?)[;.]?$', above, re.M))
+                question = Question(name, title, hint, choices)
                 question.stored = answers.get(name, (None, None))[1]
                 questions[name] = question
         if "exercise" in cell.metadata.get("tags", []):
