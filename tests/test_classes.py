@@ -72,7 +72,7 @@ def class_of_thirty(folder):
         "cut": stored().encode()[:5000],
         "binary": bytes(range(256)) * 9,
         "deep": b"[" * 100_000,
-        "list": b"[1, 2]",
+        "list\x1b[2J": b"[1, 2]",
         "noCells": b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 7}',
         "another": nbformat.writes(other).encode(),
         "bare": b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}',
@@ -95,8 +95,10 @@ def test_class_of_thirty_has_a_row_each_and_names_what_cannot_be_read(tmp_path, 
     class_report.report(tmp_path / "class", tmp_path / "out")
     rows = rows_of(tmp_path / "out" / "pupils.csv")
     assert len(rows) == 30
-    assert {row["pupil"] for row in rows if row["problem"]} == broken - {"folder.ipynb"}
+    plain = {class_report.shown(name) for name in broken}
+    assert {row["pupil"] for row in rows if row["problem"]} == plain - {"folder.ipynb"}
     told = {row["pupil"]: row["problem"] for row in rows}
+    assert "list [2J" in told
     assert "200 MB are too many" in told["large"] and "not a file" in told["folder"]
     assert "empty" in told["empty"] and "no sound notebook" in told["cut"]
     assert "not a notebook of this series" in told["another"]

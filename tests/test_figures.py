@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mnist_edu import figures, plots, series
+from mnist_edu import authoring, figures, plots, series
 from mnist_edu.errors import AskedWrongly
 
 POINT = 72 / 25.4  # points of a millimetre
@@ -59,8 +59,7 @@ def test_run_writes_the_figures_of_tagged_cells(tmp_path, monkeypatch, form):
     cells = [cell("height = 0.2", metadata={"tags": ["parameters"]})]
     cells += [cell(CELL, metadata={"tags": ["figure:98-ruler"]}), cell(CELL)]
     path = tmp_path / "98_small.ipynb"
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=authoring.KERNEL), path)
     monkeypatch.setattr(series, "find", lambda numbers: {"98": path})
     (written,) = figures.draw(["98"], tmp_path / "out", form, text=18)
     assert written.name == f"98-ruler.{form}" and written.read_bytes()[:5] in (b"<?xml", b"%PDF-")

@@ -19,6 +19,7 @@ LOOP = "for letter in diagnosis:\n    lesson.compare(diagnosis[letter], 1)"
         (TWO, ["a"], {"guess_short": "a"}),  # the second call failed
         (LOOP, ["a"], {}),
         (LOOP, ["a", "b"], {}),
+        ("for n in (1, 2):\n    lesson.compare(guess_n, n)", ["a", "b"], {}),
         ("nb08.compare_people(guess_people, 1, 2)", ["a"], {"guess_people": "a"}),
         ("with graph:\n  lesson.compare(guess_found, 8)", ["a"], {"guess_found": "a"}),
         ("not python at all (", ["a"], {}),
