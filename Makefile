@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/ready
 
 .PHONY: help run run-full unit check format test test-full test-portable test-lowest test-pythons lab lab-stored editions \
-	book slides figures bands bench transfer race summit weights tools lock clean
+	book print slides figures bands bench transfer race summit weights wheels doctor tools lock clean
 
 help:
 	@echo "make run          run the series with quick settings, show results and pictures"
@@ -31,12 +31,16 @@ help:
 	@echo
 	@echo "make book         make the series into pages: book/_build/html/index.html"
 	@echo "make figures      write images/ from the stored notebooks"
+	@echo "make print        make the pages to print anew: book/print/*.pdf"
+	@echo "make slides       make the slides of the sessions: slides/session-1.html and so on"
 	@echo "make bands        measure the bands of trained results (long)"
 	@echo "make bench        measure speeds, and what ink loses (long)"
 	@echo "make transfer     measure how embedded digits stand in for MNIST (long)"
 	@echo "make race         measure seconds to 99 %, beside the known record (needs PyTorch)"
 	@echo "make summit       measure the most accurate small network (long)"
 	@echo "make weights      train the networks of the book's drawing pad anew (needs MNIST, some minutes)"
+	@echo "make wheels       everything to install, as a folder for a stick"
+	@echo "make doctor       what is there, what is missing, and how to get it"
 	@echo "make tools        install the browser and the virtual screen that some tests need (Debian, Ubuntu)"
 	@echo "make lock         fix the versions anew"
 	@echo "make clean        remove what these commands made"
@@ -103,6 +107,12 @@ figures: $(READY)
 book: $(READY)
 	$(BIN)/python book/build.py
 
+print: $(READY)
+	$(BIN)/python book/print/make.py
+
+slides: $(READY)
+	$(BIN)/python book/slides/make.py
+
 bands: $(READY)
 	$(BIN)/python -m mnist_edu bands
 	$(BIN)/python -m mnist_edu bands --full
@@ -129,6 +139,12 @@ summit: $(READY)
 
 weights: $(READY)
 	$(BIN)/python book/export.py weights
+
+wheels: $(READY)
+	$(BIN)/python -m pip download --require-hashes -r requirements.lock -d wheels
+
+doctor: $(READY)
+	$(BIN)/python -m mnist_edu doctor
 
 # Tests of the drawing pads skip, and say why, where these are missing.
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
@@ -158,4 +174,4 @@ test-pythons: $(READY)
 	done
 
 clean:
-	rm -rf .venv .venv-* executed notebooks/logs book/_build
+	rm -rf .venv .venv-* executed notebooks/logs book/_build slides wheels

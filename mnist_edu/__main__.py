@@ -1,10 +1,11 @@
-"""The commands: ``mnist-edu run``, ``data``, ``draw``, and those for authors."""
+"""The commands: ``mnist-edu run``, ``data``, ``draw``, and those for teachers and authors."""
 
 import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from mnist_edu import __version__, data, download, files
 from mnist_edu.cache import cache_folder
@@ -28,7 +29,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mnist_edu", description="Run and keep the notebooks.")
     parser.add_argument("--version", action="version", version=f"mnist_edu {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
+    _add_for_readers(commands)
+    _add_for_teachers(commands)
+    _add_for_authors(commands)
+    return parser
 
+
+def _add_for_readers(commands: Any) -> None:
     run = commands.add_parser("run", help="run the series, or some notebooks of it")
     run.add_argument("numbers", nargs="*", metavar="NN", help="such as 01 06; all unless given")
     run.add_argument("--full", action="store_true", help="the full lessons, no quick settings")
@@ -46,22 +53,42 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--stored", action="store_true", help="the originals, with all outputs")
     lab.set_defaults(command=_lab)
 
+    draw = commands.add_parser("draw", help="open a window to write digits in and have them read")
+    draw.add_argument("--model", metavar="FILE", help="a .keras file to use as the network")
+    draw.set_defaults(command=_draw)
+
+    doctor = commands.add_parser("doctor", help="what is there, what is missing, and how to get it")
+    doctor.set_defaults(command=_doctor)
+
+
+def _add_for_teachers(commands: Any) -> None:
     edition = commands.add_parser("edition", help="write notebooks to hand out, to teach, to carry")
     edition.add_argument("kind", help="learner, pupil, teacher or portable")
     edition.add_argument("numbers", nargs="*", metavar="NN", help="such as 01 06; all unless given")
     edition.add_argument("--out", required=True, metavar="DIR", help="folder for the notebooks")
     edition.set_defaults(command=_edition)
 
-    draw = commands.add_parser("draw", help="open a window to write digits in and have them read")
-    draw.add_argument("--model", metavar="FILE", help="a .keras file to use as the network")
-    draw.set_defaults(command=_draw)
+    group = commands.add_parser("class", help="what a class guessed and solved, from its notebooks")
+    group.add_argument("folder", type=Path, help="one notebook for each pupil, or one folder")
+    group.add_argument("--out", type=Path, default=Path("class"), help="for what is made (class)")
+    group.add_argument("--check", action="store_true", help="run the checkers anew on the answers")
+    group.add_argument("--limit", type=float, default=60, help="seconds for each process (60)")
+    group.add_argument("--jobs", type=int, default=2, help="notebooks checked at a time (2)")
+    group.set_defaults(command=_class)
 
+
+def _add_for_authors(commands: Any) -> None:
     store = commands.add_parser("store", help="execute notebooks and keep their outputs (authors)")
     store.add_argument("numbers", nargs="*", metavar="NN")
     store.set_defaults(command=_store)
 
-    figures = commands.add_parser("figures", help="write images/ from stored outputs (authors)")
-    figures.add_argument("--out", default="images")
+    figures = commands.add_parser("figures", help="write images/ from stored outputs, or for print")
+    figures.add_argument("numbers", nargs="*", metavar="NN", help="with --format: which notebooks")
+    figures.add_argument("--out", type=Path, help="folder (images; with --format: figures)")
+    figures.add_argument("--format", choices=["svg", "pdf"], help="run the notebooks, draw anew")
+    figures.add_argument("--width", type=float, help="mm of full width (as wide as the text asks)")
+    figures.add_argument("--text", type=float, default=9, help="points of its text (9)")
+    figures.add_argument("--quick", action="store_true", help="run with the quick settings")
     figures.set_defaults(command=_figures)
 
     text = commands.add_parser("text", help="notebook to text form, or back (authors)")
@@ -76,7 +103,6 @@ def _parser() -> argparse.ArgumentParser:
     bands.add_argument("--source", choices=[*data.SOURCES], default="mnist")
     bands.add_argument("--out", type=Path, default=Path("tests/bands"))
     bands.set_defaults(command=_bands)
-    return parser
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -149,6 +175,19 @@ def _edition(arguments: argparse.Namespace) -> None:
         print(path)
 
 
+def _class(arguments: argparse.Namespace) -> None:
+    from mnist_edu import class_report
+
+    how = (arguments.check, arguments.limit, arguments.jobs)
+    class_report.report(arguments.folder, arguments.out, *how)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from mnist_edu import doctor
+
+    return doctor.examine()
+
+
 def _draw(arguments: argparse.Namespace) -> None:
     from mnist_edu.pads import window
 
@@ -164,9 +203,17 @@ def _store(arguments: argparse.Namespace) -> None:
 
 
 def _figures(arguments: argparse.Namespace) -> None:
-    from mnist_edu import authoring
+    from mnist_edu import authoring, figures
 
-    for path in authoring.figures(Path(arguments.out)):
+    if arguments.format:
+        out = arguments.out or Path("figures")
+        how = (arguments.format, arguments.width, arguments.text, arguments.quick)
+        written = figures.draw(arguments.numbers, out, *how)
+    elif arguments.numbers or arguments.width or arguments.text != 9 or arguments.quick:
+        raise AskedWrongly("figures of a chosen size need --format svg or --format pdf")
+    else:
+        written = authoring.figures(arguments.out or Path("images"))
+    for path in written:
         print(path)
 
 

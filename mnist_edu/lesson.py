@@ -20,6 +20,8 @@ import numpy as np
 from mnist_edu import data
 from mnist_edu.cache import whole
 from mnist_edu.errors import needs
+from mnist_edu.guesses import keep_guesses as keep_guesses  # the notebooks say lesson.keep_guesses
+from mnist_edu.guesses import note_guess
 from mnist_edu.show import html_table, line, show, text_table
 
 RESULTS_MIME = "application/vnd.mnist-edu.results+json"
@@ -95,6 +97,7 @@ def compare(guess: Any, truth: Any, unit: str = "", digits: int = 3) -> None:
     unit : printed after each number, such as ``" %"``
     digits : significant digits of numbers that are not whole
     """
+    note_guess(guess, truth)
     shown = _number(truth, digits) + unit
     if guess is ...:
         print(f"No guess written down. Answer: {shown}")

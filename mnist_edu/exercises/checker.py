@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mnist_edu.guesses import note_verdict
+
 UNANSWERED = "Not answered yet."
 
 
@@ -50,7 +52,9 @@ def exercise(problem: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(problem)
     def checker(answer: object, *given: object) -> None:
-        print(verdict(answer, *given))
+        said = verdict(answer, *given)
+        print(said)
+        note_verdict(f"{problem.__module__.split('.')[-1]}.{problem.__name__}", said)
 
     checker.verdict = verdict
     return checker

@@ -5,12 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 from mnist_edu.exercises.checker import Asked, Mistake, exercise, expect
+from mnist_edu.guesses import note_guess
 
 # --- Words -------------------------------------------------------------------------------------
 
 
 def compare_people(guess: object, labels: np.ndarray, predicted: np.ndarray) -> None:
     """Print the reader's labels beside the true ones and the network's, and who agrees."""
+    note_guess(guess, list(map(int, labels)))
     print("labels:      ", *labels)
     print("the network: ", *predicted)
     if guess is ...:
