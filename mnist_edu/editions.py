@@ -270,7 +270,7 @@ def carried_files(code: str) -> tuple[list[Path], dict[str, str]]:
     """Return what a program needs: files of the package, and modules of others.
 
     The modules are in a dict to their names for pip. A file that is no module is taken along if
-    its name stands in the code that is, or its folder's.
+    its name stands in the code that is, or that of its folder, where that holds no modules.
     """
     finder = _Ours(path=[str(PACKAGE.parent)])
     finder.scan_code(compile(code, "notebook", "exec"), finder.add_module("__main__"))
@@ -279,7 +279,8 @@ def carried_files(code: str) -> tuple[list[Path], dict[str, str]]:
     code += "".join(file.read_text("utf-8") for file in files)
     for file in PACKAGE.rglob("*.*"):
         if file.suffix not in (".py", ".pyc"):
-            folder = file.parent.name if file.parent != PACKAGE else file.name
+            of_data = not (file.parent / "__init__.py").exists()
+            folder = file.parent.name if of_data else file.name
             files += [file] if f'"{file.name}"' in code or f'"{folder}"' in code else []
     names = {name.split(".")[0] for name in finder.badmodules} | set(NEEDS.findall(code))
     others = sorted(names - sys.stdlib_module_names - {PACKAGE.name, "IPython"})

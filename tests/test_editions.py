@@ -397,7 +397,8 @@ def brought(folder, more="", needed=None, spoil=lambda text: text):
     code = Path(carried.__file__).read_text("utf-8")
     program.write_text(code + CELL.format(more=more, cell=call), "utf-8")
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    how = {"cwd": folder, "env": env | {"TMPDIR": str(folder)}, "encoding": "utf-8"}
+    env |= {"TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}  # a run may change a module
+    how = {"cwd": folder, "env": env, "encoding": "utf-8"}
     return subprocess.run([sys.executable, "-S", "-u", program], capture_output=True, **how)
 
 
