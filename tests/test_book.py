@@ -312,8 +312,11 @@ def violations(browser, **options):
 @pytest.mark.browser
 def test_no_page_keeps_anybody_out(book, browser):
     """Axe finds nothing, in both modes; nothing is wider than a page of 320 pixels."""
-    found = []
+    found, every = [], os.environ.get("MNIST_EDU_EVERY_PAGE")  # which takes some minutes
     for path in all_pages(book):
+        number = path.name[:2]
+        if number.isdigit() and number not in ("00", "03", "05", "10") and not every:
+            continue
         show(browser, path)
         found += [(path.name, "light", kind) for kind in violations(browser)]
         resize(browser, 320, 256, dark=True)  # what 400 % leave of 1280 x 1024
@@ -350,6 +353,8 @@ def test_search_works_from_a_folder(book, browser):
 
 GUESSES = [
     (784, 784),
+    (103, 100),
+    (106, 100),
     (7, 784),
     (0.9, 0.896),
     (-3, 3.5),
