@@ -264,4 +264,4 @@ def _tell(works: list[Work], exercises: list[dict], pictures: int, out: Path) ->
             who = f"{shown(work.pupil)}, {shown(work.path.name)}"
             print(f"✗ {who}: {shown(work.fault or work.notice)}")
     good = len({work.pupil for work in works if not work.fault})
-    print(f"{good} pupils read, {pictures} pictures, three tables: {out}, start with index.html")
+    print(f"Pupils read: {good}. Pictures: {pictures}. Start with {out / 'index.html'}.")
