@@ -86,10 +86,10 @@ def figures(folder: Path) -> list[Path]:
     folder.mkdir(exist_ok=True)
     for notebook in notebooks:
         for cell, output in series.outputs(notebook):
-            names = [tag[7:] for tag in cell["metadata"].get("tags", []) if tag[:7] == "figure:"]
+            name = series.figure_name(cell)
             png = output.get("data", {}).get("image/png")
-            if names and png:
-                written.append(folder / f"{names[0]}.png")
+            if name and png:
+                written.append(folder / f"{name}.png")
                 written[-1].write_bytes(base64.b64decode("".join(png)))
     for old in set(folder.glob("[0-9][0-9]-*.png")) - set(written):
         old.unlink()

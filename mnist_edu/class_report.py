@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from mnist_edu import classes, data, recheck, series
+from mnist_edu import classes, recheck, series
 from mnist_edu.cache import whole
 from mnist_edu.classes import Plan, Question, Work
-from mnist_edu.errors import AskedWrongly
+from mnist_edu.errors import AskedWrongly, needs
+from mnist_edu.exercises.checker import RIGHT, WRONG
 from mnist_edu.palette import BLUE, FAULT, INK, MUTED, ORANGE, SKY
 from mnist_edu.plots import Picture
 from mnist_edu.show import html_table, text_table
@@ -65,11 +66,10 @@ def report(folder: Path, out: Path, check: bool = False, limit: float = 60, jobs
 
 def check_all(works: list[Work], known: dict[str, Plan], limit: float, jobs: int) -> None:
     """Put fresh verdicts in place of those in the notebooks; what cannot be checked says so."""
-    nbformat = classes.needs("nbformat", "run")
-    row = data.row_of(data.load("auto").source)  # looked for once, and not by each process
-    quick, stored = {}, {}
+    nbformat = needs("nbformat", "run")
+    source, quick, stored = series.settled("auto"), {}, {}
     for number, path in series.find(sorted({w.number for w in works if w.number})).items():
-        quick[number] = series.settings(path, full=False, source=row.name if row else "auto")
+        quick[number] = series.settings(path, full=False, source=source)
         stored[number] = nbformat.read(path, 4)
 
     def one(work: Work) -> str:
@@ -81,7 +81,7 @@ def check_all(works: list[Work], known: dict[str, Plan], limit: float, jobs: int
             for checker, _ in classes.CHECKER.findall(cell.source)
             if checker in plan.exercises and cell.source not in unchanged
         ]
-        kept = {c: [v for v in told if v != classes.RIGHT] for c, told in work.kept.items()}
+        kept = {c: [v for v in told if v != RIGHT] for c, told in work.kept.items()}
         try:
             fresh = recheck.check(work.notebook, stored[number], answers, quick[number], limit)
         except ValueError as error:
@@ -90,7 +90,7 @@ def check_all(works: list[Work], known: dict[str, Plan], limit: float, jobs: int
         work.verdicts = {c: kept.get(c, []) + fresh.get(c, []) for c in plan.exercises}
         ended = [c for c, told in fresh.items() if any("the answer " in v for v in told)]
         if ended:
-            told = fresh[ended[0]][-1].removeprefix(classes.WRONG)
+            told = fresh[ended[0]][-1].removeprefix(WRONG)
             work.notice = f"exercise {plan.exercises[ended[0]]}: {told}"
         return work.pupil
 

@@ -21,9 +21,9 @@ from typing import Any
 
 from mnist_edu import guesses, series
 from mnist_edu.errors import AskedWrongly, WentWrong, needs
+from mnist_edu.exercises.checker import RIGHT, UNANSWERED, WRONG
 
 MOST_BYTES = 50_000_000  # of a notebook; those of the course have below 2 MB
-RIGHT, WRONG, OPEN = "✓ Right.", "✗ Not yet: ", "Not answered yet."
 SAID = re.compile(
     r"Your guess: (.*?) · answer: (.*?)(?: · .*)?|No guess written down\. Answer: (.*)"
 )
@@ -77,7 +77,9 @@ class Work:
 
     def mistakes(self, checker: str) -> list[str]:
         told = self.verdicts.get(checker, [])
-        return [verdict.removeprefix(WRONG) for verdict in told if verdict not in (RIGHT, OPEN)]
+        return [
+            verdict.removeprefix(WRONG) for verdict in told if verdict not in (RIGHT, UNANSWERED)
+        ]
 
 
 # --- The stored notebooks ------------------------------------------------------------------------
@@ -299,7 +301,9 @@ def _verdicts(notebook: Any) -> dict[str, list[str]]:
     """Return what the checkers said below the answers; an answer that raised counts as wrong."""
     found: dict[str, list[str]] = {}
     for cell in code_cells(notebook):
-        said = [line for line in _said(cell) if line in (RIGHT, OPEN) or line.startswith(WRONG)]
+        said = [
+            line for line in _said(cell) if line in (RIGHT, UNANSWERED) or line.startswith(WRONG)
+        ]
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 said.append(f"{WRONG}the cell raised {str(output.get('ename'))[:40]}")

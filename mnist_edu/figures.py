@@ -85,12 +85,12 @@ def _run(path: Path, form: str, width: float, text: float, quick: bool) -> dict[
 def _tagged(notebook: Any, mime: str) -> dict[str, bytes]:
     found = {}
     for cell in notebook.cells:
-        names = [tag[7:] for tag in cell.metadata.get("tags", []) if tag.startswith("figure:")]
+        name = series.figure_name(cell)
         for output in cell.get("outputs", []):
             content = output.get("data", {}).get(mime)
-            if names and content:
+            if name and content:
                 pdf = mime == MIMES["pdf"]
-                found[names[0]] = base64.b64decode(content) if pdf else content.encode()
+                found[name] = base64.b64decode(content) if pdf else content.encode()
     return found
 
 

@@ -25,8 +25,8 @@ from typing import Any
 
 from mnist_edu import series
 from mnist_edu.errors import needs
+from mnist_edu.exercises.checker import WRONG
 
-WRONG = "✗ Not yet: "
 START = 300.0  # seconds for the cells before the answers: TensorFlow alone may take a minute
 MOST_TOLD = 1_000_000  # bytes that the process tells; honest ones tell a few hundred
 MOST_WRITTEN = 500_000_000  # bytes of one file

@@ -176,9 +176,7 @@ def run(
     if jobs < 1:
         raise AskedWrongly(f"jobs must be at least 1, not {jobs}")
     chosen = find(numbers)
-    if source == "auto":  # look once, and not once a notebook
-        row = data.row_of(data.load("auto").source)
-        source = row.name if row else source
+    source = settled(source)
     plans = {n: settings(p, full, source=source, **parameters or {}) for n, p in chosen.items()}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -237,6 +235,18 @@ def outputs(path: Path) -> list[tuple[dict, dict]]:
         return []
     cells = json.loads(path.read_text("utf-8"))["cells"]
     return [(cell, output) for cell in cells for output in cell.get("outputs", [])]
+
+
+def figure_name(cell: dict) -> str:
+    """Return the name of a cell's figure, such as "08-maps", by its tag; or an empty text."""
+    names = [tag[7:] for tag in cell["metadata"].get("tags", []) if tag.startswith("figure:")]
+    return names[0] if names else ""
+
+
+def settled(source: str) -> str:
+    """Return what to ask for instead of "auto": looked for once, and not once a notebook."""
+    row = data.row_of(data.load(source).source) if source == "auto" else None
+    return row.name if row else source
 
 
 def _error(path: Path, stderr: str) -> str:

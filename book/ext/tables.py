@@ -6,6 +6,7 @@ from pathlib import Path
 
 from notebook_pages import described
 
+from mnist_edu import series
 from mnist_edu.show import markdown_table
 
 MARKUP = re.compile(r"([^\w\s,.:;])")  # what Markdown may take for its own
@@ -30,11 +31,11 @@ def pictures(path: Path, cells: list[dict]) -> list[str]:
     """Return an item of the gallery for each cell that is tagged as a figure."""
     items = []
     for cell in cells:
-        names = [t[7:] for t in cell["metadata"].get("tags", []) if t.startswith("figure:")]
+        name = series.figure_name(cell)
         shown = [text for text in map(described, cell.get("outputs", [])) if text]
-        if names and shown:
+        if name and shown:
             place = f"notebooks/{path.stem}.html#cell-{cell['id']}"
-            items.append(item(names[0], place, shown[-1]))
+            items.append(item(name, place, shown[-1]))
     return items
 
 

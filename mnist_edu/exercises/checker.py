@@ -11,7 +11,7 @@ import numpy as np
 
 from mnist_edu.guesses import note_verdict
 
-UNANSWERED = "Not answered yet."
+RIGHT, WRONG, UNANSWERED = "✓ Right.", "✗ Not yet: ", "Not answered yet."
 
 
 class Mistake(Exception):
@@ -44,11 +44,11 @@ def exercise(problem: Callable[..., None]) -> Callable[..., None]:
         except Unanswered:
             return UNANSWERED
         except Mistake as mistake:
-            return f"✗ Not yet: {mistake}"
+            return f"{WRONG}{mistake}"
         except Exception as error:
             strange = f"{type(error).__name__}: {error}"
-            return f"✗ Not yet: this is of another kind than what is asked for ({strange})."
-        return "✓ Right."
+            return f"{WRONG}this is of another kind than what is asked for ({strange})."
+        return RIGHT
 
     @functools.wraps(problem)
     def checker(answer: object, *given: object) -> None:
