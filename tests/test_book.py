@@ -5,13 +5,13 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from browsers import chromium
 
 for module in ("sphinx", "myst_nb", "furo"):
     pytest.importorskip(module, reason=f'{module} is missing: pip install "mnist_edu[book]"')
@@ -24,9 +24,6 @@ import notebook_pages  # noqa: E402
 
 from mnist_edu import data, lesson, pages  # noqa: E402
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage"
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND"
 TAB, ESCAPE, ENTER = "\ue004", "\ue00c", "\ue007"
 
@@ -256,19 +253,9 @@ def test_run_keeps_its_results_where_the_book_fails(tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    webdriver = pytest.importorskip("selenium.webdriver")
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("Chromium or its chromedriver is missing: make tools")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    home = tmp_path_factory.mktemp("browser")
-    for flag in [*FLAGS.split(), NO_NETWORK, f"--user-data-dir={home}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(60)
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("browser"), "1280,900", NO_NETWORK) as driver:
+        driver.set_script_timeout(60)
+        yield driver
 
 
 def show(browser, path, width=1280, height=900):

@@ -1,7 +1,6 @@
 """Editions as their readers meet them: in JupyterLab in a browser, and alone in an empty folder."""
 
 import contextlib
-import shutil
 import subprocess
 import sys
 import time
@@ -10,14 +9,10 @@ import urllib.request
 import alone
 import nbformat
 import pytest
+from browsers import chromium
 
 from mnist_edu import editions, series, workers
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
---disable-background-networking --disable-component-update --disable-dev-shm-usage
---window-size=1100,900""".split()
 SHORT = "05"
 # What the page knows of each cell: its tags, whether its code is folded, its outputs.
 READ = """
@@ -59,22 +54,6 @@ def lab(folder, place):
             server.kill()
 
 
-@contextlib.contextmanager
-def browser(place):
-    webdriver = pytest.importorskip("selenium.webdriver")
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("Chromium or its chromedriver is missing: make tools")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS, f"--user-data-dir={place}"]:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
-        yield driver
-    finally:
-        driver.quit()
-
-
 def wait_for(true, seconds=180):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -108,7 +87,7 @@ def test_learner_sees_no_answer_before_running_and_runs_all(tmp_path):
     name = prepare(tmp_path / "my_notebooks")
     (tmp_path / "lab").mkdir()
     with (
-        browser(tmp_path / "browser") as page,
+        chromium(tmp_path / "browser", "1100,900") as page,
         lab(tmp_path / "my_notebooks", tmp_path / "lab") as at,
     ):
         wait_for(lambda: urllib.request.urlopen(f"{at}/api", timeout=30).status == 200)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import chromium, need_browser
 
 pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
 
@@ -17,9 +18,6 @@ from mnist_edu.pads.answer import INVITATION, PEN, SIDE, Answer, percent
 
 ROOT = Path(__file__).parents[1]
 LIVE = ROOT / "book" / "_static" / "live"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --window-size=1280,1500"
 PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Live figures</title>
 <style>body {{ margin: 16px }}
@@ -66,9 +64,7 @@ def test_wrong_word_says_which_are_right(capsys):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """Give a browser with a page that was opened from a folder."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("Chromium or its chromedriver is missing: make tools")
+    need_browser()
     folder = tmp_path_factory.mktemp("live")
     for path in LIVE.glob("*.*"):
         shutil.copy(path, folder)
@@ -77,18 +73,10 @@ def browser(tmp_path_factory):
     scripts = [f'<script defer src="{p.name}"></script>' for p in sorted(folder.glob("*.js"))]
     text = PAGE.format(styles="\n".join(styles), scripts="\n".join(scripts))
     (folder / "page.html").write_text(text, "utf-8")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in [*FLAGS.split(), f"--user-data-dir={folder / 'browser'}"]:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
+    with chromium(folder / "browser", "1280,1500") as driver:
         driver.set_script_timeout(120)
         driver.address = (folder / "page.html").as_uri()
         yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import runpy
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import chromium, need_browser
 
 pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
 pytest.importorskip("anywidget", reason='anywidget is missing: pip install "mnist_edu[ink]"')
@@ -212,12 +212,6 @@ def test_colours_of_the_page_come_from_the_palette():
 
 # --- In JupyterLab, in a browser -----------------------------------------------------------------
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-TOOLS = "Chromium or its chromedriver is missing: make tools"
-FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
---disable-background-networking --disable-component-update --disable-dev-shm-usage
---window-size=1100,900""".split()
 CELL = PREDICT + "\nfrom mnist_edu.pads import pad\nboard = pad.drawing_pad(predict)\nboard"
 ORANGE = ", ".join(str(int(palette.ORANGE[at : at + 2], 16)) for at in (1, 3, 5))
 RING = f"rgb({ORANGE}) solid 3px"  # visible focus
@@ -230,10 +224,8 @@ def lab(tmp_path_factory):
     pytest.importorskip(
         "jupyterlab", reason='JupyterLab is missing: pip install "mnist_edu[lessons]"'
     )
-    pytest.importorskip("selenium", reason='Selenium is missing: pip install "mnist_edu[test]"')
     nbformat = pytest.importorskip("nbformat")
-    if not (CHROMIUM and DRIVER):
-        pytest.skip(TOOLS)
+    need_browser()
     folder = tmp_path_factory.mktemp("lab")
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)], metadata=kernel)
@@ -270,14 +262,7 @@ def lab(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(lab, tmp_path_factory):
     """Open the notebook, run its cell, and give the browser with the pad in it."""
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"]:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
+    with chromium(tmp_path_factory.mktemp("browser"), "1100,900") as driver:
         driver.set_script_timeout(PATIENCE)
         driver.get(f"{lab}/doc/tree/pad.ipynb?reset")
         _wait_for(lambda: driver.execute_script("return !!document.querySelector('.jp-CodeCell')"))
@@ -288,8 +273,6 @@ def page(lab, tmp_path_factory):
         )
         _wait_for(lambda: driver.execute_script("return !!document.querySelector('.mnist-pad')"))
         yield driver
-    finally:
-        driver.quit()
 
 
 def _wait_for(true, seconds=PATIENCE):

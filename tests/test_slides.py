@@ -3,19 +3,16 @@
 import importlib.metadata
 import importlib.util
 import re
-import shutil
 from pathlib import Path
 
 import pytest
+from browsers import chromium
 
 pytest.importorskip("nbconvert", reason='nbconvert is missing: pip install "mnist_edu[run]"')
 
 from mnist_edu.errors import AskedWrongly, Missing
 
 FOLDER = Path(__file__).parents[1] / "book" / "slides"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --window-size=1600,1040"
 
 
 def load():
@@ -96,20 +93,10 @@ def test_pages_name_no_other_host_and_are_made_the_same_twice(pages, tmp_path):
 @pytest.mark.browser
 @pytest.mark.slow
 def test_figures_fill_the_screen_formulas_are_typeset_and_nothing_is_cut_off(pages, tmp_path):
-    webdriver = pytest.importorskip("selenium.webdriver")
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("Chromium or its chromedriver is missing: make tools")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path / 'browser'}"]:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
+    with chromium(tmp_path / "browser", "1600,1040") as driver:
         driver.set_script_timeout(120)
         for page in pages:
             look(driver, page)
-    finally:
-        driver.quit()
 
 
 def look(driver, page) -> None:

@@ -1,16 +1,12 @@
 """The window that the reader moves: the same page as stored, and its controls in a browser."""
 
-import shutil
-
 import numpy as np
 import pytest
+from browsers import chromium
 from cells import cells_of, run_cells
 
 from mnist_edu.exercises import nb05, stepper
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --window-size=900,700"
 IMAGE, KERNEL = np.arange(20).reshape(4, 5), np.array([[1, 0], [-1, 2]])
 
 
@@ -41,21 +37,11 @@ def test_notebook_stores_the_page_as_it_is_made_today(shown):
 @pytest.fixture
 def page(shown, tmp_path):
     """Open the window in a browser."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("Chromium or its chromedriver is missing: make tools")
     stepper.stepper(IMAGE, KERNEL)
     (tmp_path / "page.html").write_text(f"<meta charset=utf-8>{shown[0]['text/html']}", "utf-8")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path / 'browser'}"]:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
+    with chromium(tmp_path / "browser", "900,700") as driver:
         driver.get((tmp_path / "page.html").as_uri())
         yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.mark.browser
