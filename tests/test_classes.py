@@ -9,7 +9,7 @@ import time
 import pytest
 from cells import NOTEBOOKS
 
-from mnist_edu import class_report, classes, guesses
+from mnist_edu import class_report, classes, data, guesses
 from mnist_edu.errors import AskedWrongly, WentWrong
 
 nbformat = pytest.importorskip("nbformat")
@@ -234,7 +234,7 @@ def test_checkers_run_anew_and_a_hostile_answer_costs_its_own_row(tmp_path, monk
     (folder / "helper.ipynb").write_text(nbformat.writes(helper))
     before = {path.name for path in folder.iterdir()}
     monkeypatch.setenv("MNIST_EDU_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(class_report.data, "load", lambda source: digits_named("embedded digits"))
+    monkeypatch.setattr(data, "load", lambda source: digits_named("embedded digits"))
     start = time.monotonic()
     class_report.report(folder, tmp_path / "out", check=True, limit=8, jobs=2)
     assert time.monotonic() - start < 240
