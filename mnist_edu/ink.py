@@ -614,14 +614,14 @@ def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
     edge = np.minimum(np.arange(height), np.arange(height)[::-1]) - margin
     beyond = (abs(slope) * width / 2 - edge).clip(0)
     inside = width - beyond / max(abs(slope), 1e-9)  # pixels of the row in the image
-    inked = level > 15
-    thin = inked & (level <= 100)
-    rows = (np.count_nonzero(inked, axis=1) > 0.75 * inside) & (inside > 0.15 * width)
-    rows &= np.count_nonzero(thin, axis=1) > 0.4 * inside
-    span = width - inked.argmax(axis=1) - inked[:, ::-1].argmax(axis=1)
-    rows &= (span > 0.9 * width) | (inside < 0.95 * width)  # a flat stroke ends before the edge
+    inked = cv2.reduce(np.uint8(level > 15), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
     dark = np.zeros(height)
-    dark[rows] = [np.median(level[row][thin[row]]) / 100 for row in np.flatnonzero(rows)]
+    for row in np.flatnonzero((inked > 0.75 * inside) & (inside > 0.15 * width)):
+        places = np.flatnonzero(level[row] > 15)
+        thin = level[row, places[level[row, places] <= 100]]
+        ends = np.ptp(places) < 0.9 * width  # before the edge, as a flat stroke does
+        if len(thin) > 0.4 * inside[row] and not (ends and inside[row] > 0.95 * width):
+            dark[row] = np.median(thin) / 100
     return dark
 
 
@@ -849,7 +849,8 @@ def _even_pen(ink: np.ndarray) -> np.ndarray:
     size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
     large = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     large = np.pad(large, 40)
-    slopes = np.hypot(*np.gradient(cv2.GaussianBlur(large, (0, 0), 2)))
+    soft = cv2.GaussianBlur(large, (0, 0), 2)
+    slopes = cv2.magnitude(*(cv2.Sobel(soft, -1, *way, ksize=1) for way in ((0, 1), (1, 0)))) / 2
     wide = 2 * large.sum() / slopes.sum() / 10  # of a long stroke: two edges, one area
     aim = np.clip(wide, *PEN)
     change = 10 * (aim - wide) * FIT / (FIT - aim)  # the digit grows or shrinks, then is fitted
