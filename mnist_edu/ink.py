@@ -478,7 +478,8 @@ def _widths(hat: np.ndarray) -> tuple[float, float]:
     strong = hat[hat > 255 * FAINTEST]
     if len(strong) < 5:
         return 0, 0
-    mask, blot = np.uint8(hat > max(0.3 * np.percentile(strong, 95), 255 * FAINTEST)), 0.0
+    least, blot = max(0.3 * np.percentile(strong, 95), 255 * FAINTEST), 0.0
+    mask = (hat > least).astype(np.uint8)
     while mask.any():
         wide = _circles(mask.astype(np.int32))[1]
         ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * [max(1, int(wide / 2))])
@@ -579,7 +580,7 @@ def _rules(ink: np.ndarray) -> np.ndarray:
     scale = min(1.0, 400 / max(ink.shape))
     size = (max(20, round(ink.shape[1] * scale)), max(20, round(ink.shape[0] * scale)))
     small = cv2.resize((ink > 0.15).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small, ink = _thick_marked(np.float32(small > 0.1)), _thick_marked(ink)
+    small, ink = _thick_marked(np.float32(small > 0.1)), _thick_marked(ink)  # type: ignore[arg-type]
     steps = range(-40, 41, 2)  # of slope; first coarsely, then exactly where it is worth it
     worth = [n for n in steps if _level_lines(small, n / 400, margin * scale).any()]
     lines = []
@@ -627,7 +628,7 @@ def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
 
 def _sheared(image: np.ndarray, slope: float) -> np.ndarray:
     height, width = image.shape
-    shear = np.float32([[1, 0, 0], [slope, 1, -slope * width / 2]])
+    shear = np.float32([[1, 0, 0], [slope, 1, -slope * width / 2]])  # type: ignore[arg-type]
     return cv2.warpAffine(image, shear, (width, height), flags=cv2.INTER_NEAREST)
 
 
@@ -693,8 +694,8 @@ def _join(pieces: np.ndarray) -> np.ndarray:
     pen = _typical(pens[1:], np.bincount(pieces.ravel())[1:])
     digits = [
         n
-        for n, box in boxes.items()
-        if _is_whole(*box[2:] / tall, pens[n] / pen, areas[n] / pens[n] ** 2)
+        for n, (_, _, width, height) in boxes.items()
+        if _is_whole(width / tall, height / tall, pens[n] / pen, areas[n] / pens[n] ** 2)
     ]
     if not digits:
         raise ValueError(f"no ink on the picture has the form of a digit: {ADVICE}")
@@ -730,7 +731,7 @@ def _closest(boxes: dict, tall: float) -> tuple[int, int] | None:
     gaps = np.maximum(starts[:, None], starts[None]) - np.minimum(ends[:, None], ends[None])
     near = np.argwhere((gaps < 0.3 * tall).all(axis=2))
     pairs = [(one, two) for one, two in near if one < two]
-    pairs = [pair for pair in pairs if _fits(*places[list(pair)], tall)]
+    pairs = [pair for pair in pairs if _fits(*places[list(pair)], tall)]  # type: ignore[call-arg]
     if not pairs:
         return None
     one, two = min(pairs, key=lambda pair: _gap(*places[list(pair)]))
@@ -795,8 +796,8 @@ def _reading_order(boxes: np.ndarray) -> np.ndarray:
         covered = np.minimum(gaps, 1.5 * near).sum()
         if covered < best[0] - 1e-6:
             best = (covered, heights)
-    order = np.argsort(best[1], kind="stable")
-    rows = np.cumsum(np.diff(best[1][order], prepend=best[1][order[0]]) > near)
+    order = np.argsort(best[1], kind="stable")  # type: ignore[arg-type]
+    rows = np.cumsum(np.diff(best[1][order], prepend=best[1][order[0]]) > near)  # type: ignore[index]
     return order[np.lexsort((centres[order, 0], rows))]
 
 
