@@ -27,6 +27,15 @@ CUTS = {
     "lined photo": "photos of lined paper",
     "squared photo": "photos of squared paper",
 }
+PAPER = {
+    "hard shadow": "a shadow with an edge",
+    "note on a dark desk": "a note on a dark desk, turned",
+    "dark edge": "a dark table or border at the edge",
+    "banner": "a printed band across the page",
+    "stains": "stains",
+    "thin pens": "pens of 1 to 4 pixels, many upright 1s",
+    "close neighbours": "neighbours less than a tenth of their height apart",
+}
 PROGRAMS = {"record": "the record, in PyTorch"}
 SUMMITS = {
     "all": "the whole recipe",
@@ -213,11 +222,28 @@ def ink(page: dict) -> str:
     for name, row in page["loss"].items():
         allowed = "–" if row["allowed"] is None else f"{row['allowed']}"
         lost.append([name, f"{row['points']:.2f}", allowed, f"{row['n']:,}"])
-    cut = [["pages of 20 to 100 digits", "cut and ordered rightly", "pages"]]
-    for name, said in CUTS.items():
-        row = page["page"][name]
-        cut.append([said, f"{100 * row['order']:.1f} %", str(row["pages"])])
-    return f"{markdown_table(lost)}\n\n{markdown_table(cut)}"
+    cut = cut_table("pages of 20 to 100 digits", CUTS, page["page"])
+    tables = [markdown_table(lost), cut]
+    if "paper" in page:
+        paper = cut_table("pages as people photograph them", PAPER, page["paper"])
+        tables += [paper, left_out(page["ablation"])]
+    return "\n\n".join(tables)
+
+
+def cut_table(head: str, said: dict[str, str], page: dict) -> str:
+    rows = [[head, "cut and ordered rightly", "pages"]]
+    for name, words in said.items():
+        row = page[name]
+        rows.append([words, f"{100 * row['order']:.1f} %", str(row["pages"])])
+    return markdown_table(rows)
+
+
+def left_out(ablation: dict) -> str:
+    """Return the points that are lost without each step of ``mnist_edu.ink``."""
+    rows = [["points lost without the step", *ablation]]
+    for step in next(iter(ablation.values())):
+        rows.append([step, *(f"{column[step]:.0f}" for column in ablation.values())])
+    return markdown_table(rows)
 
 
 TABLES = {"costs": costs, "race": race, "summit": summit, "transfer": transfer, "ink": ink}

@@ -9,6 +9,7 @@ shape, in shades of grey, and moved by whole pixels until its centre of mass lay
 (28, 28)
 """
 
+import io
 import os
 from pathlib import Path
 
@@ -53,10 +54,10 @@ def to_mnist(image: np.ndarray, without: tuple[str, ...] = ()) -> np.ndarray:
     ValueError
         If there is no ink, or the array is no picture. The message says what to do.
     """
-    ink, mask = _ink(image, without)
+    ink, mask, _ = _ink(image, without)
     pieces = _pieces(mask, "specks" not in without)
     digit = _near_largest(pieces) if "specks" not in without else pieces > 0
-    return _fit(_only(ink, digit, _box(digit)), without)
+    return _fit(_only(ink, digit, True, _box(digit)), without)
 
 
 def find_digits(page: np.ndarray, without: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
@@ -77,15 +78,14 @@ def find_digits(page: np.ndarray, without: tuple[str, ...] = ()) -> tuple[np.nda
     ValueError
         If there is no ink, or the array is no picture. The message says what to do.
     """
-    ink, mask = _ink(page, without)
+    ink, mask, back = _ink(page, without)
     digits = _join(_pieces(mask, "specks" not in without, bridge=3))
     boxes = _boxes(digits)
     order = _reading_order(boxes)
     images = np.array(
-        [_fit(_only(ink, digits == 1 + place, boxes[place]), without) for place in order]
+        [_fit(_only(ink, digits, 1 + place, boxes[place]), without) for place in order]
     )
-    scale = max(page.shape[:2]) / max(ink.shape)
-    return np.round(boxes[order] * scale).astype(int), images
+    return _boxes_on_page(boxes[order], back), images
 
 
 def draw_strokes(strokes, size: int = 280, width: float = 20) -> np.ndarray:
@@ -137,16 +137,18 @@ def read_image(file: str | os.PathLike | bytes) -> np.ndarray:
         If the file is missing, no image, or too large. The message says what to do.
     """
     name, content = _content(file)
-    pixels, kind, alpha = _size(name, content)
-    flags = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR
+    pixels, kind, mode = _size(name, content)
+    flags = cv2.IMREAD_UNCHANGED if mode in ("F", "I") else cv2.IMREAD_COLOR
     for power in (2, 4, 8):
         if kind == "JPEG" and pixels > PIXEL_LIMIT:
             flags, pixels = getattr(cv2, f"IMREAD_REDUCED_COLOR_{power}"), pixels / 4
     if pixels > PIXEL_LIMIT:
         raise ValueError(f"{name} {TOO_LARGE}")
     try:
+        if mode == "RGBA":
+            return _with_alpha(content)
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error:
+    except (cv2.error, OSError, SyntaxError, ValueError):
         image = None
     if image is None:
         raise ValueError(f"{name} is damaged, its pixels cannot be decoded: take or save it again")
@@ -170,9 +172,11 @@ def _content(file: str | os.PathLike | bytes) -> tuple[str, bytes]:
     return name, bytes(file) if name == "the image" else path.read_bytes()  # type: ignore[arg-type]
 
 
-def _size(name: str, content: bytes) -> tuple[float, str, bool]:
-    """Return number of pixels, format, and whether there is alpha; nothing is decoded for it."""
-    import io
+def _size(name: str, content: bytes) -> tuple[float, str, str]:
+    """Return number of pixels, format, and Pillow's mode, "RGBA" for all that have alpha.
+
+    Nothing is decoded for it.
+    """
     import warnings
 
     from PIL import Image
@@ -180,17 +184,32 @@ def _size(name: str, content: bytes) -> tuple[float, str, bool]:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
             alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-            return image.width * image.height, image.format, alpha  # type: ignore[return-value]
+            mode = "RGBA" if alpha else image.mode
+            return image.width * image.height, str(image.format), mode
     except Image.DecompressionBombError:
         raise ValueError(f"{name} {TOO_LARGE}") from None
     except (OSError, ValueError, SyntaxError):
-        raise ValueError(f"{name} is no image that can be read here: use PNG or JPEG") from None
+        heic = content[4:10] in (b"ftyphe", b"ftypmi")
+        kind = "a HEIC photo, which cannot" if heic else "no image that can"
+        raise ValueError(f"{name} is {kind} be read here: use PNG or JPEG") from None
+
+
+def _with_alpha(content: bytes) -> np.ndarray:
+    """Return red, green, blue, alpha, upright: OpenCV turns a picture only where it drops alpha."""
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(content)) as image:
+        return np.array(ImageOps.exif_transpose(image).convert("RGBA"))
 
 
 def _eight_bits(image: np.ndarray) -> np.ndarray:
     """Return red, green, blue (and alpha) in 0..255 from OpenCV's order and depth."""
     if image.dtype == np.uint16:
         image = (image // 257).astype(np.uint8)
+    elif image.dtype != np.uint8:  # scientific TIFF, in 0..1, bytes, 16 bits, or whatever
+        image = np.nan_to_num(image.astype(float), posinf=0, neginf=0).clip(0)
+        full = next((top for top in (1, 255, 65535) if image.max() <= top), image.max())
+        image = np.round(255 * image / full).astype(np.uint8)
     if image.ndim == 2:
         return np.repeat(image[..., None], 3, axis=2)
     return image[..., [2, 1, 0, 3][: image.shape[2]]]
@@ -210,26 +229,37 @@ def _points(stroke, number: int, size: int) -> np.ndarray:
 # --- Which pixels are ink? -----------------------------------------------------------------------
 
 
-def _ink(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return how much ink each pixel holds, float32 in 0..1, and where strokes are, bool."""
+def _ink(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, ...]:
+    """Return the ink on the paper, float32 in 0..1, where strokes are, bool, and the way back.
+
+    That is a matrix (2, 3) from pixels of the paper to those of the image.
+    """
     if unknown := set(without) - set(STEPS):
         raise ValueError(f"no step is called {min(unknown)!r}: use one of {', '.join(STEPS)}")
-    grey = _grey(_opaque(_reduced(_checked(image))), "colour" not in without)
-    difference = _difference(grey, without)
-    low, paper = np.percentile(difference, (5, 30))  # also where lines cover half of the paper
-    difference -= paper
+    image = _checked(image)
+    grey = _grey(_opaque(_reduced(image)), "colour" not in without)
+    scale = max(image.shape[:2]) / max(grey.shape)
+    grey, back = _paper(grey)
+    ink = _clear(_difference(grey, without))
+    mask = _strokes(ink)
+    if "lines" not in without and max(mask.shape) > 100:  # in fewer pixels strokes are as thin
+        mask = _without_lines(ink, mask)
+    if not 0 < mask.mean() < 0.7:
+        raise ValueError(f"almost everything is ink, and no digit can be seen: {ADVICE}")
+    return ink, mask, scale * back
+
+
+def _clear(difference: np.ndarray) -> np.ndarray:
+    """Return ink in 0..1: 0 at the paper and its noise, 1 at full strokes."""
+    every = 1 + max(difference.shape) // 500
+    sample = difference[::every, ::every]
+    low, paper = np.percentile(sample, (5, 30))  # also where lines cover half of the paper
     noise = 0.9 * float(paper - low)
-    strong = difference[difference > max(FAINTEST, 6 * noise)]
+    strong = difference[difference > paper + max(FAINTEST, 6 * noise)] - paper
     if len(strong) < 5:
         raise ValueError(f"no ink was found, the picture is all of one shade: {ADVICE}")
     full = np.percentile(strong, 95)
-    ink = ((difference - 2 * noise) / (full - 2 * noise)).clip(0, 1)
-    mask = _strokes(ink)
-    if "lines" not in without:
-        mask = _without_lines(ink, mask)
-    if mask.mean() > 0.7:
-        raise ValueError(f"almost everything is ink, and no digit can be seen: {ADVICE}")
-    return ink, mask
+    return ((difference - paper - 2 * noise) / (full - 2 * noise)).clip(0, 1)
 
 
 def _checked(image: np.ndarray) -> np.ndarray:
@@ -249,8 +279,9 @@ def _checked(image: np.ndarray) -> np.ndarray:
             f"a picture must have the shape (height, width), (height, width, 3) or "
             f"(height, width, 4), not {image.shape}: give one picture at a time"
         )
-    if min(image.shape[:2]) < 8 or max(image.shape[:2]) > 20 * min(image.shape[:2]):
-        height, width = image.shape[:2]
+    height, width = image.shape[:2]
+    short, long = sorted((height, width))
+    if short < 2 or long < 8 or long > 20 * short:
         raise ValueError(
             f"a picture of {width} x {height} pixels is too small or too narrow: "
             "use one of at least 8 x 8, better 100 x 100"
@@ -296,6 +327,81 @@ def _grey(image: np.ndarray, best: bool) -> np.ndarray:
     return ((image @ weights.astype(np.float32) + start) / 255).astype(np.float32)
 
 
+def _paper(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the paper alone, level, and the matrix (2, 3) from its pixels to those of the picture.
+
+    That is a note cut out from what it lies on, or a digit that was cut out at its box with a
+    margin around it, or else all of the picture.
+    """
+    if note := _note(grey):
+        middle, size, angle = note
+        there = cv2.getRotationMatrix2D(middle, angle, 1)
+        there[:, 2] += np.array(size) / 2 - middle
+        paper = cv2.warpAffine(
+            grey, there, np.int32(size).tolist(), borderMode=cv2.BORDER_REPLICATE
+        )
+        return paper, cv2.invertAffineTransform(there)
+    shade = _shade_around_a_crop(grey)
+    margin = 0 if shade is None else max(grey.shape) // 5
+    paper = cv2.copyMakeBorder(grey, *4 * [margin], cv2.BORDER_CONSTANT, value=shade or 0)
+    return paper, np.array([[1.0, 0, -margin], [0, 1, -margin]])
+
+
+def _note(grey: np.ndarray) -> tuple | None:
+    """Return middle, size and angle of a note: it lies on something dark, and is written upon."""
+    small, scale = _small(np.log2(1 + 15 * grey) / 4, 200)  # so a shadow on it is no dark ground
+    _, light = cv2.threshold(small, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    outlines, _ = cv2.findContours(light, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outline = max(outlines, key=cv2.contourArea, default=None)
+    if outline is None:
+        return None
+    middle, (width, height), angle = cv2.minAreaRect(outline)
+    note = cv2.fillPoly(np.zeros_like(light), [outline], 1)
+    touched = sum(side.mean() > 0.05 for side in (note[0], note[-1], note[:, 0], note[:, -1]))
+    straight = cv2.contourArea(outline) > 0.85 * width * height > 0.05 * light.size
+    written = 1 - light[note > 0].mean()
+    if touched > 1 or not straight or not 0.001 < written < 0.25 or min(width, height) < 20:
+        return None
+    if abs(angle) > 45:
+        width, height, angle = height, width, angle - np.copysign(90, angle)
+    middle = tuple((at + 0.5) / scale - 0.5 for at in middle)
+    return middle, (0.97 * width / scale, 0.97 * height / scale), angle
+
+
+def _shade_around_a_crop(grey: np.ndarray) -> float | None:
+    """Return the shade of the paper if a digit was cut out at its box, else None.
+
+    Such a picture has two shades, and the ink is one piece from edge to edge, both ways, that
+    leaves the corners to the paper.
+    """
+    small, _ = _small(grey, 200)
+    _, light = cv2.threshold(small, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    part = light.mean()
+    if part in (0, 1):
+        return None
+    apart = float(small[light > 0].mean()) - float(small[light == 0].mean())
+    if part * (1 - part) * apart**2 < 0.9 * float(small.var()):  # Otsu's measure
+        return None
+    for ink in (light, 1 - light):
+        edge = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]]).mean()
+        if edge > 0.85:
+            continue
+        circles, evenness, stats = _shapes(ink)
+        _, _, width, height, area = stats[(n := stats[:, cv2.CC_STAT_AREA].argmax())]
+        spans = min(width / ink.shape[1], height / ink.shape[0]) * area / ink.sum()
+        if spans > 0.8 and evenness[n] > 0.45 and edge + circles[n] / max(ink.shape) < 0.85:
+            return float(np.median(small[ink == 0])) / 255
+    return None
+
+
+def _small(grey: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """Return uint8, the longer side at most ``side``, and by how much it was reduced."""
+    scale = min(1.0, side / max(grey.shape))
+    size = [max(1, round(scale * length)) for length in grey.shape[::-1]]
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return np.round(255 * small).astype(np.uint8), scale
+
+
 def _difference(grey: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
     """Return how far each pixel is from the ground below the ink, ink positive.
 
@@ -304,43 +410,127 @@ def _difference(grey: np.ndarray, without: tuple[str, ...]) -> np.ndarray:
     """
     if max(grey.shape) > 400:  # the noise of a camera
         grey = cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 1000)
-    ground, dark_ink = _ground(grey)
-    if "light" in without:
-        ground = np.full_like(grey, np.median(grey))
+    dark_ink, reach = _pen(grey)
+    ground = np.full_like(grey, np.median(grey))
+    if "light" not in without:
+        ground = _ground(grey, cv2.MORPH_CLOSE if dark_ink else cv2.MORPH_OPEN, reach)
     if dark_ink or "sign" in without:
-        return (ground - grey) / np.maximum(ground, 0.2)
+        return (ground - grey) / np.maximum(ground, max(0.2, 0.4 * ground.max()))
     return grey - ground
 
 
-def _ground(grey: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Return the ground below the ink, and whether the ink is dark.
+def _ground(grey: np.ndarray, operation: int, reach: int) -> np.ndarray:
+    """Return the ground below the ink: in a window wider than a pen some pixel shows it.
 
-    Strokes are narrow: in a window wider than a pen some pixel shows the ground. For dark ink that
-    is the lightest (closing), for light ink the darkest (opening). The wrong one of the two takes
-    more for ink than there is, and leaves blots where digits were, so the ground is less even.
+    For dark ink that is the lightest (closing), for light ink the darkest (opening). What is wider
+    than the window, such as a shadow or a table, belongs to the ground.
     """
-    height, width = grey.shape
-    scale = min(1.0, 200 / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    reach = max(size) // 3
-    light = _swept(small, cv2.MORPH_CLOSE, reach)
-    dark = _swept(small, cv2.MORPH_OPEN, reach)
-    if_dark_ink = (0.001 + (light - small).mean()) * _unevenness(light)
-    if_light_ink = (0.001 + (small - dark).mean()) * _unevenness(dark)
-    dark_ink = bool(if_dark_ink <= if_light_ink)
-    ground = cv2.blur(light if dark_ink else dark, (5, 5))
-    return cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR), dark_ink
+    small, scale = _small(grey, max(grey.shape) * min(1, 28 / reach))
+    swept = _swept(small, operation, 1 + round(scale * reach), cv2.MORPH_ELLIPSE)
+    return cv2.resize(swept, grey.shape[::-1], interpolation=cv2.INTER_LINEAR) / np.float32(255)
 
 
-def _unevenness(ground: np.ndarray) -> float:
-    return 1e-6 + float(sum(np.abs(np.diff(ground, axis=axis)).mean() for axis in (0, 1)))
+def _pen(grey: np.ndarray) -> tuple[bool, int]:
+    """Return whether ink is dark, and a window in pixels that is wider than its strokes."""
+    small, scale = _small(grey, 400)
+    reach, found = max(small.shape) // 3, []
+    while reach > 2:
+        light, dark = (_swept(small, how, reach) for how in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN))
+        dark_ink = _is_dark(small, light, dark)
+        wide, blot = _widths(light - small if dark_ink else small - dark)
+        if wide or blot:
+            found.append((dark_ink, 1.6 * (wide or blot)))
+        if blot <= 1.5 * wide or reach <= 4 * wide:
+            break
+        reach = int(min(4 * wide if wide else blot / 2, reach / 2))
+    if not found:
+        return True, max(grey.shape) // 3
+    dark_ink, reach = found[-1]
+    return dark_ink, max(round(reach / scale) + 2, max(grey.shape) // 40)
 
 
-def _swept(image: np.ndarray, operation: int, reach: int) -> np.ndarray:
+def _is_dark(small, light, dark) -> bool:
+    """Tell whether ink is dark.
+
+    The wrong answer takes more for ink than there is, and leaves blots where digits were, so the
+    ground there is less even.
+    """
+    changed = cv2.absdiff(light, dark)
+    where = changed > 0.3 * changed.max()
+    if_dark_ink = (0.25 + (light - small).mean()) * _unevenness(light, where)
+    if_light_ink = (0.25 + (small - dark).mean()) * _unevenness(dark, where)
+    return bool(if_dark_ink <= if_light_ink)
+
+
+def _unevenness(ground: np.ndarray, where: np.ndarray) -> float:
+    steps = (
+        cv2.absdiff(g[1:], g[:-1])[w[1:]].sum() for g, w in ((ground, where), (ground.T, where.T))
+    )
+    return 1e-3 + float(sum(steps)) / ground.size
+
+
+def _widths(hat: np.ndarray) -> tuple[float, float]:
+    """Return how wide the widest stroke is, and the widest blot, in pixels; 0 if there is none.
+
+    The widest ink is looked at first, alone. It is a blot if it is as round, square or triangular
+    as no stroke is, or compact and much wider than longer strokes elsewhere. Then the rest follows.
+    """
+    strong = hat[hat > 255 * FAINTEST]
+    if len(strong) < 5:
+        return 0, 0
+    least, blot = max(0.3 * np.percentile(strong, 95), 255 * FAINTEST), 0.0
+    mask = (hat > least).astype(np.uint8)
+    while mask.any():
+        wide = _circles(mask.astype(np.int32))[1]
+        ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * [max(1, int(wide / 2))])
+        core = cv2.morphologyEx(mask, cv2.MORPH_OPEN, ball)
+        mask &= 1 - cv2.dilate(core, ball)
+        circles, evenness, stats = _shapes(core)
+        strokes = (evenness > 0.5) & ~_outdone(core, mask)
+        if strokes.any():
+            return circles[strokes].max(), blot
+        blot = max(blot, wide)
+    return 0, blot
+
+
+def _outdone(core: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Tell which pieces are solid, large, and three times as wide as longer strokes elsewhere."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(np.pad(core, 1))
+    circles, areas = _circles(pieces)[1:], stats[1:, cv2.CC_STAT_AREA]
+    outdone = stats[1:, 2:4].max(axis=1) > 0.5 * max(core.shape)
+    outdone |= circles > 0.08 * max(core.shape)
+    others, _, parts = _shapes(rest) if outdone.any() else _shapes(0 * rest)
+    sides = parts[:, 2:4].max(axis=1, initial=0) / max(core.shape)
+    strokes = (sides > 0.03) & (sides < 0.5)  # no specks of noise, no lines of the paper
+    others, lengths = others[strokes], parts[strokes, cv2.CC_STAT_AREA] / others[strokes]
+    usual = _typical(others, lengths) if len(others) else np.inf
+    outdone &= (circles > 3 * usual) & (areas / circles < 2 * lengths.sum())
+    for n in np.flatnonzero(outdone):
+        hull = cv2.convexHull(np.argwhere(pieces == n + 1)[:, None])
+        outdone[n] = areas[n] > 0.6 * cv2.contourArea(hull)
+    return outdone
+
+
+def _shapes(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return of each piece the widest circle in it, how evenly wide it is, and OpenCV's numbers.
+
+    Twice the area by the outline is the width of a long stroke, as wide as the widest circle in it:
+    evenly wide, 1. Round, square or a triangle, it is half of that: 0.5.
+    """
+    mask = np.pad(mask, 1).astype(np.uint8)
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask)
+    circles, outlines = _circles(pieces), np.zeros(count)
+    for axis in (0, 1):
+        edges = np.abs(np.diff(pieces, axis=axis))  # pieces never touch: to or from 0
+        outlines += np.pi / 4 * np.bincount(edges.ravel(), minlength=count)
+    stats = stats[1:]
+    return circles[1:], 2 * stats[:, cv2.CC_STAT_AREA] / outlines[1:] / circles[1:], stats
+
+
+def _swept(image: np.ndarray, how: int, reach: int, window: int = cv2.MORPH_RECT) -> np.ndarray:
     """Return an image after a morphological operation, as if it went on beyond its edges."""
     framed = cv2.copyMakeBorder(image, *4 * [reach], cv2.BORDER_REPLICATE)
-    swept = cv2.morphologyEx(framed, operation, np.ones((reach, reach), np.uint8))
+    swept = cv2.morphologyEx(framed, how, cv2.getStructuringElement(window, (reach, reach)))
     return swept[reach:-reach, reach:-reach]
 
 
@@ -425,12 +615,14 @@ def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
     edge = np.minimum(np.arange(height), np.arange(height)[::-1]) - margin
     beyond = (abs(slope) * width / 2 - edge).clip(0)
     inside = width - beyond / max(abs(slope), 1e-9)  # pixels of the row in the image
-    inked = level > 15
-    thin = inked & (level <= 100)
-    rows = (np.count_nonzero(inked, axis=1) > 0.75 * inside) & (inside > 0.15 * width)
-    rows &= np.count_nonzero(thin, axis=1) > 0.4 * inside
+    inked = cv2.reduce(np.uint8(level > 15), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
     dark = np.zeros(height)
-    dark[rows] = [np.median(level[row][thin[row]]) / 100 for row in np.flatnonzero(rows)]
+    for row in np.flatnonzero((inked > 0.75 * inside) & (inside > 0.15 * width)):
+        places = np.flatnonzero(level[row] > 15)
+        thin = level[row, places[level[row, places] <= 100]]
+        ends = np.ptp(places) < 0.9 * width  # before the edge, as a flat stroke does
+        if len(thin) > 0.4 * inside[row] and not (ends and inside[row] > 0.95 * width):
+            dark[row] = np.median(thin) / 100
     return dark
 
 
@@ -475,9 +667,10 @@ def _near_largest(pieces: np.ndarray) -> np.ndarray:
     areas = np.bincount(pieces.ravel())[1:]
     digit = boxes[areas.argmax()]
     chosen = {int(areas.argmax())}
+    reach = np.where(areas > 0.2 * areas.max(), 0.6, 0.3)  # a broken digit has large parts
     for _ in boxes:
-        reach = 0.3 * digit[2:].max()
-        near = {n for n, box in enumerate(boxes) if _gap(box, digit) < reach} - chosen
+        side = digit[2:].max()
+        near = {n for n, box in enumerate(boxes) if _gap(box, digit) < reach[n] * side} - chosen
         if not near:
             break
         chosen |= near
@@ -497,15 +690,38 @@ def _join(pieces: np.ndarray) -> np.ndarray:
         keep, gone = pair
         boxes[keep] = _around(boxes[keep], boxes.pop(gone))
         merged = {old: keep if new == gone else new for old, new in merged.items()}
-    digits = [n for n, box in boxes.items() if _is_whole(*box[2:] / tall)]
+    pens, areas = _circles(pieces), np.bincount(np.array([0, *merged.values()])[pieces].ravel())
+    pen = _typical(pens[1:], np.bincount(pieces.ravel())[1:])
+    digits = [
+        n
+        for n, (_, _, width, height) in boxes.items()
+        if _is_whole(width / tall, height / tall, pens[n] / pen, areas[n] / pens[n] ** 2)
+    ]
+    if not digits:
+        raise ValueError(f"no ink on the picture has the form of a digit: {ADVICE}")
     numbers = {new: 1 + place for place, new in enumerate(digits)}
     table = [0, *(numbers.get(merged[number], 0) for number in sorted(merged))]
     return np.array(table, np.int32)[pieces]
 
 
-def _is_whole(width: float, height: float) -> bool:
-    """Tell a digit from a stray mark, a dash or a hair, the usual height of digits being 1."""
-    return max(width, height) > 0.45 and height > 0.2 and width > 0.07
+def _is_whole(width: float, height: float, pen: float, length: float) -> bool:
+    """Tell a digit from a stray mark, a dash, a hair, a spot or an edge of something large.
+
+    What is usual is 1; the length of the strokes is in widths of their own.
+    """
+    hair, spot = width < 0.07 and pen < 0.4, max(width, height) < 0.7 and length < 1.6
+    return 0.45 < max(width, height) < 2.5 and height > 0.2 and not hair and not spot
+
+
+def _circles(pieces: np.ndarray) -> np.ndarray:
+    """Return how wide each numbered piece is at its widest, from number 0, which is none."""
+    circles = np.zeros(pieces.max() + 1)
+    depth = cv2.distanceTransform(np.pad(pieces > 0, 1).astype(np.uint8), cv2.DIST_L2, 3)
+    depth = depth[1:-1, 1:-1].ravel()
+    inside = np.flatnonzero(pieces)
+    inside = inside[np.argsort(depth[inside])]
+    circles[pieces.ravel()[inside]] = 2 * depth[inside] - 0.5  # of many the last one stays
+    return circles
 
 
 def _closest(boxes: dict, tall: float) -> tuple[int, int] | None:
@@ -550,13 +766,20 @@ def _box(mask: np.ndarray) -> np.ndarray:
 
 def _boxes(pieces: np.ndarray) -> np.ndarray:
     """Return left, top, width, height of each numbered piece, int (n, 4)."""
-    rows, columns = np.nonzero(pieces)
-    starts = np.full((pieces.max() + 1, 2), max(pieces.shape))
-    ends = np.zeros_like(starts)
-    for axis, values in enumerate((columns, rows)):
-        np.minimum.at(starts[:, axis], pieces[rows, columns], values)
-        np.maximum.at(ends[:, axis], pieces[rows, columns], values + 1)
+    starts, ends = np.zeros((2, pieces.max() + 1, 2), int)
+    for axis, lines in enumerate((pieces.T, pieces)):
+        places, numbers = np.nonzero(lines)[0], lines[lines > 0]
+        ends[numbers, axis] = places + 1  # of many the last one stays
+        starts[numbers[::-1], axis] = places[::-1]
     return np.hstack([starts, ends - starts])[1:]
+
+
+def _boxes_on_page(boxes: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Return the boxes around boxes of the paper in pixels of the page, int (n, 4)."""
+    corners = boxes[:, None, :2] + boxes[:, None, 2:] * [(0, 0), (0, 1), (1, 0), (1, 1)]
+    corners = corners @ back[:, :2].T + back[:, 2]
+    starts, ends = corners.min(axis=1), corners.max(axis=1)
+    return np.round(np.hstack([starts, ends - starts])).astype(int)
 
 
 def _reading_order(boxes: np.ndarray) -> np.ndarray:
@@ -581,12 +804,12 @@ def _reading_order(boxes: np.ndarray) -> np.ndarray:
 # --- Into MNIST's form ---------------------------------------------------------------------------
 
 
-def _only(ink: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
+def _only(ink: np.ndarray, digits: np.ndarray, number: int, box: np.ndarray) -> np.ndarray:
     """Return the ink of one digit, its strongest 1, with soft edges and a margin of 2 pixels."""
     left, top, width, height = box
-    frame = np.pad(mask[top : top + height, left : left + width], 2).astype(np.uint8)
-    around = np.pad(ink, 2)[top : top + height + 4, left : left + width + 4]
-    digit = around * cv2.dilate(frame, np.ones((3, 3), np.uint8))
+    place = slice(max(0, top - 2), top + height + 2), slice(max(0, left - 2), left + width + 2)
+    frame = np.pad(np.uint8(digits[place] == number), 2)
+    digit = np.pad(ink[place], 2) * cv2.dilate(frame, np.ones((3, 3), np.uint8))
     return digit / digit.max()
 
 
@@ -627,7 +850,8 @@ def _even_pen(ink: np.ndarray) -> np.ndarray:
     size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
     large = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     large = np.pad(large, 40)
-    slopes = np.hypot(*np.gradient(cv2.GaussianBlur(large, (0, 0), 2)))
+    soft = cv2.GaussianBlur(large, (0, 0), 2)
+    slopes = cv2.magnitude(*(cv2.Sobel(soft, -1, *way, ksize=1) for way in ((0, 1), (1, 0)))) / 2
     wide = 2 * large.sum() / slopes.sum() / 10  # of a long stroke: two edges, one area
     aim = np.clip(wide, *PEN)
     change = 10 * (aim - wide) * FIT / (FIT - aim)  # the digit grows or shrinks, then is fitted

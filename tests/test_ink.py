@@ -335,6 +335,120 @@ def test_single_digit_is_a_page_too():
     assert len(boxes) == 1 and (images[0] == CLEAN[8]).all()
 
 
+# --- Real paper ----------------------------------------------------------------------------------
+
+
+def sheet_of(digits, pen=16, size=160, gap=40) -> np.ndarray:
+    """Return digits in a row, with a lot of empty paper below, as ink in 0..1."""
+    parts = [ink.draw_strokes(rendered.strokes(d, size, 10), size, pen) / 255 for d in digits]
+    row = np.hstack([np.pad(part, gap // 2) for part in parts])
+    return np.pad(row, ((gap, 2 * size), (gap, gap)))
+
+
+def on_paper(sheet, paper=215.0, pen=60.0) -> np.ndarray:
+    return np.round(paper + sheet * (pen - paper)).astype(np.uint8)
+
+
+def found_on(page) -> list[int]:
+    return [read(image) for image in ink.find_digits(page)[1]]
+
+
+def test_hard_shadow_on_digits_and_beside_them_is_no_ink():
+    light = np.ones(sheet_of([3, 7, 8]).shape, np.float32)
+    cv2.rectangle(light, (0, 330), (330, 600), 0.35, -1)  # where nothing is written
+    cv2.circle(light, (400, 330), 170, 0.35, -1)  # and over half of the digits
+    light = cv2.GaussianBlur(light, (0, 0), 3)
+    page = np.round(on_paper(sheet_of([3, 7, 8])) * light).astype(np.uint8)
+    assert found_on(page) == [3, 7, 8]
+
+
+@pytest.mark.parametrize("edge", ["table", "border of a scan", "banner"])
+def test_dark_edge_of_a_picture_is_no_ink(edge):
+    page = on_paper(sheet_of([4, 0, 6], pen=10)).astype(float)
+    height, width = page.shape
+    corners = [(0, height - 60), (width // 2, height), (0, height)]
+    if edge != "table":
+        deep = {"border of a scan": 12, "banner": 36}[edge]
+        corners = [(0, 0), (width, 0), (width, deep), (0, deep)]
+    cv2.fillPoly(page, [np.int32(corners)], 20)
+    assert found_on(np.round(page).astype(np.uint8)) == [4, 0, 6]
+
+
+@pytest.mark.parametrize("turn", [0, 6])
+def test_note_on_a_dark_desk_is_found_and_its_boxes_lie_on_the_page(turn):
+    note = on_paper(sheet_of([5, 2, 0, 6]), 225)[:360]
+    height, width = note.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1)
+    matrix[:, 2] += 150, 300
+    desk = cv2.warpAffine(note, matrix, (width + 400, height + 500), borderValue=35)
+    boxes, images = ink.find_digits(desk)
+    assert [read(cv2.warpAffine(image, np.eye(2, 3), (28, 28))) for image in images] == [5, 2, 0, 6]
+    centres = np.array([[140 + 200 * n, 140] for n in range(4)]) @ matrix[:, :2].T + matrix[:, 2]
+    assert np.abs(boxes[:, :2] + boxes[:, 2:] / 2 - centres).max() < 12
+
+
+def test_stain_beside_digits_is_no_digit():
+    stain = np.zeros_like(sheet_of([6, 1, 2], pen=6))
+    cv2.ellipse(stain, (330, 380), (95, 80), 0, 0, 360, 0.12, -1)
+    stained = np.maximum(sheet_of([6, 1, 2], pen=6), cv2.GaussianBlur(stain, (0, 0), 5))
+    assert len(ink.find_digits(on_paper(stained))[0]) == 3
+
+
+@pytest.mark.parametrize("side", [32, 100, 300])
+@pytest.mark.parametrize("light", [False, True])
+def test_digit_cut_out_at_its_box_is_read_as_with_a_margin(side, light):
+    for digit in PADS:
+        drawn = ink.draw_strokes(rendered.strokes(digit), width=30)
+        left, top, width, height = ink._box(drawn > 127)
+        scale = side / max(width, height)
+        cut = drawn[top : top + height, left : left + width]
+        cut = cv2.resize(cut, (round(scale * width), round(scale * height)), interpolation=3)
+        cut = cut if light else 255 - cut
+        wide = np.pad(cut, side // 5, mode="constant", constant_values=0 if light else 255)
+        assert likeness(ink.to_mnist(cut), ink.to_mnist(wide)) > 0.95, digit
+
+
+@pytest.mark.parametrize("pen", [1, 2, 3, 4])
+def test_thin_pens_write_digits_even_an_upright_1(pen):
+    page = np.full((300, 900), 245, np.uint8)
+    for place, digit in enumerate((4, 7, None, 0, 6, 2)):
+        corner = np.array([20 + 145 * place, 80])
+        strokes = rendered.strokes(digit, 130, 20) if digit is not None else [[(60, 20), (60, 110)]]
+        for stroke in strokes:
+            cv2.polylines(page, [np.int32(stroke + corner)], False, 40, pen)
+    boxes, images = ink.find_digits(page)
+    assert len(boxes) == 6
+    assert [read(image) for image in images[[0, 1, 3, 4, 5]]] == [4, 7, 0, 6, 2]
+
+
+def test_small_noisy_pictures_hold_strokes_and_no_ruled_lines():
+    generator, right = np.random.default_rng(0), 0
+    for number in range(60):
+        small = cv2.resize(PADS[number % 10], (28, 28), interpolation=cv2.INTER_AREA).astype(float)
+        noise = generator.uniform(0, 70, small.shape) * (generator.random(small.shape) < 0.6)
+        right += read(ink.to_mnist(np.clip(small + noise, 0, 255).astype(np.uint8))) == number % 10
+    assert right >= 58
+
+
+def test_neighbours_a_hair_apart_are_two_digits():
+    gap, columns = 9, [np.flatnonzero(PADS[digit].any(axis=0)) for digit in (3, 6, 5)]
+    parts = [PADS[d][:, c[0] : c[-1] + 1] for d, c in zip((3, 6, 5), columns, strict=True)]
+    row = np.hstack([np.pad(part, ((60, 60), (0, gap))) for part in parts])
+    assert found_on(on_paper(np.pad(row, ((0, 0), (80, 80))) / 255)) == [3, 6, 5]
+
+
+def test_photo_with_an_edge_of_shadow_is_no_noise():
+    """Grain in the shadow was taken for strokes, and the digit for a stain among them."""
+    generator = np.random.default_rng(7)
+    right = np.arange(300) / 300
+    light = (1 - 0.25 * right) * (1 - 0.4 / (1 + np.exp(-(right - 0.6) / 0.08)))
+    for digit in (0, 3, 6, 8):
+        sheet = cv2.resize(PADS[digit], (170, 170), interpolation=cv2.INTER_AREA) / 255
+        page = (240 - 180 * np.pad(sheet, 65)) * light + generator.normal(0, 7, (300, 300))
+        page = cv2.GaussianBlur(page, (0, 0), 1).clip(0, 255).astype(np.uint8)
+        assert read(ink.to_mnist(page)) == digit
+
+
 # --- What cannot be read -------------------------------------------------------------------------
 
 FAULTS = {
@@ -362,6 +476,60 @@ def test_paper_with_noise_alone_has_no_ink():
     noise = np.random.default_rng(0).normal(200, 12, (600, 800)).astype(np.uint8)
     with pytest.raises(ValueError, match="no ink"):
         ink.to_mnist(noise)
+
+
+def test_dash_alone_has_not_the_form_of_a_digit():
+    dash = np.full((200, 400), 255, np.uint8)
+    dash[100:108, 100:300] = 0
+    with pytest.raises(ValueError, match="form of a digit: write"):
+        ink.find_digits(dash)
+
+
+def odd_picture(generator) -> np.ndarray:
+    """Return lines, dots, blocks, ramps and noise of any size, shape and depth, or none of it."""
+    height, width = np.round(2 ** generator.uniform(1, 6.5, 2)).astype(int)
+    picture = np.full((height, width), generator.integers(0, 256), np.float32)
+    for _ in range(generator.integers(0, 6)):
+        (a, b), shade = (
+            generator.integers(-5, 100, (2, 2)).tolist(),
+            int(generator.integers(0, 256)),
+        )
+        kind = generator.integers(0, 4)
+        if kind == 0:
+            cv2.line(picture, a, b, shade, int(generator.integers(1, 9)))
+        elif kind == 1:
+            cv2.circle(picture, a, abs(b[0]), shade, int(generator.choice([-1, 1, 3])))
+        elif kind == 2:
+            cv2.rectangle(picture, a, b, shade, -1)
+        else:
+            picture += np.linspace(0, shade, width, dtype=np.float32)
+    picture += generator.choice([0, 0, 3, 40]) * generator.normal(size=picture.shape)
+    picture = picture.clip(0, 255).astype(np.uint8)
+    depth = generator.choice([0, 0, 1, 3, 4])
+    if depth:
+        tints = generator.integers(0, 256, depth) if generator.random() < 0.5 else [255] * depth
+        picture = np.uint8(picture[..., None] * (np.array(tints) / 255))
+    return picture > 127 if generator.random() < 0.1 else picture
+
+
+def is_read_or_refused(function, picture) -> bool:
+    try:
+        found = function(picture)
+    except ValueError as error:
+        return len(str(error)) > 20
+    images = found[1] if function is ink.find_digits else found[None]
+    return len(images) > 0 and images.shape[1:] == (28, 28) and images.max() == 255
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "count", [150, pytest.param(10_000, marks=pytest.mark.slow)], ids=["some", "many"]
+)
+def test_odd_picture_is_read_or_refused_in_a_sentence(count):
+    for seed in range(count):
+        picture = odd_picture(np.random.default_rng(seed))
+        for function in (ink.to_mnist, ink.find_digits):
+            assert is_read_or_refused(function, picture), (seed, picture.shape)
 
 
 def test_unknown_step_is_named():
@@ -419,6 +587,26 @@ def test_photo_taken_upright_is_read_upright():
     sideways = np.rot90(PADS[7])
     image = ink.read_image(encoded(sideways, "JPEG", exif=turned))
     assert likeness(image[..., 0], PADS[7]) > 0.99
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_picture_with_alpha_is_turned_upright_too(kind):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    sideways = np.rot90(np.dstack([PADS[7]] * 4))
+    image = ink.read_image(encoded(sideways, kind, exif=turned, lossless=True))
+    assert image.shape == (280, 280, 4) and likeness(image[..., 3], PADS[7]) > 0.99
+
+
+@pytest.mark.parametrize("full", [1, 255, 65535])
+def test_fractions_of_a_scientific_tiff_become_bytes(full):
+    deep = np.float32(PADS[3] / 255 * full)
+    assert np.abs(ink.read_image(encoded(deep, "TIFF"))[..., 0] - PADS[3].astype(int)).max() <= 1
+
+
+def test_heic_photo_is_named():
+    with pytest.raises(ValueError, match="a HEIC photo, which cannot be read here: use PNG or"):
+        ink.read_image(b"\0\0\0\x24ftypheic" + bytes(60))
 
 
 def test_photo_of_50_megapixels_is_decoded_reduced():
