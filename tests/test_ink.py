@@ -12,7 +12,7 @@ cv2 = pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_e
 import rendered  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from mnist_edu import ink  # noqa: E402
+from mnist_edu import ink, paper  # noqa: E402
 
 PADS = {digit: ink.draw_strokes(rendered.strokes(digit)) for digit in range(10)}
 CLEAN = {digit: ink.to_mnist(pad) for digit, pad in PADS.items()}
@@ -188,7 +188,7 @@ def test_squared_paper_is_not_ink(digit, strength):
 def test_small_digit_among_many_squares_is_all_that_is_left(digit):
     photo = photographed(digit, digit, squares=0.9, side=220)
     assert read(ink.to_mnist(photo)) == digit
-    found = np.bincount(ink._pieces(ink._ink(photo, ())[1], clean=False).ravel())[1:]
+    found = np.bincount(ink._pieces(paper.ink_of(photo, ())[1], clean=False).ravel())[1:]
     assert found.max() > 0.99 * found.sum()
 
 
@@ -211,7 +211,7 @@ def test_stroke_along_a_line_of_the_paper_stays(strength):
 @pytest.mark.parametrize("tilt", [-0.06, 0.06])
 def test_line_that_leaves_the_sheet_in_a_corner_is_no_ink(tilt):
     sheet = rendered.ruled(np.pad(PADS[3] / 255, 100), 60, 1.0, tilt=tilt)
-    mask = ink._ink(np.round(255 * (1 - sheet)).astype(np.uint8), ())[1]
+    mask = paper.ink_of(np.round(255 * (1 - sheet)).astype(np.uint8), ())[1]
     outside = np.pad(np.zeros((280, 280), bool), 100, constant_values=True)
     assert (mask & outside).sum() < 150  # a few pixels in the very corner are left
 
