@@ -139,8 +139,12 @@ def read(folder: Path, known: dict[str, Plan]) -> list[Work]:
 
 
 def _pupil(folder: Path, path: Path) -> str:
-    parts = path.relative_to(folder).parts
-    return parts[0] if len(parts) > 1 else path.stem
+    """Return the name of the pupil's folder, or of the file in a folder of one notebook."""
+    of_notebook = re.compile(r"(guesses-)?\d\d(_\w+)?")
+    *folders, _ = path.relative_to(folder).parts
+    if not of_notebook.fullmatch(path.stem):  # 04/anna.ipynb
+        folders = [name for name in folders if not of_notebook.fullmatch(name)]
+    return folders[0] if folders else path.stem
 
 
 def _read(path: Path, pupil: str, known: dict[str, Plan]) -> Work:

@@ -33,4 +33,5 @@ def needs(module: str, extra: str) -> ModuleType:
     except ImportError as error:
         library, found = module.split(".")[0], error.name or module
         why = "is missing" if found.split(".")[0] == library else f"cannot be used ({error})"
-        raise Missing(f'{library} {why}: pip install "mnist_edu[{extra}]"') from None
+        way = f'pip install -e ".[{extra}]", in the folder of the series'
+        raise Missing(f"{library} {why}: {way}") from None

@@ -29,7 +29,7 @@ REASONS = {  # of errors that a notebook ends with
     "ImportError": "package and notebook are of different versions",
     "AttributeError": "package and notebook are of different versions",
     "TypeError": "a function was changed, and its call was not",
-    "ModuleNotFoundError": 'a library is missing: pip install "mnist_edu[all]"',
+    "ModuleNotFoundError": 'a library is missing: pip install -e ".[all]"',
     "Missing": "a library is missing",
     "FileNotFoundError": "an earlier cell no longer writes this file",
     "MemoryError": "too little memory: run fewer notebooks at a time, with --jobs 1",

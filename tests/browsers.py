@@ -13,7 +13,7 @@ FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-r
 
 def need_browser():
     """Skip a test, with the reason, where there is no browser to drive."""
-    pytest.importorskip("selenium", reason='Selenium is missing: pip install "mnist_edu[test]"')
+    pytest.importorskip("selenium", reason='Selenium is missing: pip install -e ".[test]"')
     if not (CHROMIUM and DRIVER):
         pytest.skip("Chromium or its chromedriver is missing: make tools")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
+pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
 
 from mnist_edu import ink, synthetic
 from mnist_edu.pads import answer

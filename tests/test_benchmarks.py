@@ -144,7 +144,7 @@ def test_race_asks_each_program_in_its_own_process(chosen, monkeypatch):
 
 
 def test_series_gives_seconds_of_each_notebook(monkeypatch):
-    pytest.importorskip("psutil", reason='psutil is missing: pip install "mnist_edu[bench]"')
+    pytest.importorskip("psutil", reason='psutil is missing: pip install -e ".[bench]"')
     rows = [series.Row("00_a", seconds=1.23), series.Row("01_b", seconds=4.56)]
     monkeypatch.setattr(series, "run", lambda **_: rows)
     monkeypatch.setattr(costs, "watch_memory", lambda _, peaks, __: peaks.update({"00_a": 2e9}))
@@ -173,7 +173,7 @@ def test_loading_is_measured_in_three_ways(monkeypatch):
 
 @pytest.mark.slow
 def test_pictures_of_each_kind_are_read_back_and_a_page_is_cut():
-    pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
+    pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
     import ink
 
     images, labels = synthetic.make_digits(30, 1)

@@ -14,7 +14,7 @@ import pytest
 from browsers import chromium
 
 for module in ("sphinx", "myst_nb", "furo"):
-    pytest.importorskip(module, reason=f'{module} is missing: pip install "mnist_edu[book]"')
+    pytest.importorskip(module, reason=f'{module} is missing: pip install -e ".[book]"')
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
@@ -291,7 +291,7 @@ axe.run({include: ["html"], exclude: code}, options).then(
 def violations(browser, **options):
     package = importlib.util.find_spec("axe_core_python")
     if not package:
-        pytest.skip('axe-core is missing: pip install "mnist_edu[test]"')
+        pytest.skip('axe-core is missing: pip install -e ".[test]"')
     browser.execute_script(Path(package.origin).with_name("axe.min.js").read_text("utf-8"))
     return browser.execute_async_script(AXE, options)
 

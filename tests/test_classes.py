@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 from cells import NOTEBOOKS
@@ -201,6 +202,22 @@ def test_folders_of_pupils_and_their_first_guesses(tmp_path):
     assert anna.mistakes("nb00.scale") == ["too dark."] and ("anna", "guesses-00.json") not in works
     assert "not a file of guesses" in works["ben", "notes.json"].fault
     assert "newer copy" in works["ben", "copy.ipynb"].fault
+
+
+@pytest.mark.parametrize(
+    ("place", "pupil"),
+    [
+        ("anna.ipynb", "anna"),
+        ("anna/04_keras_dense.ipynb", "anna"),
+        ("04/anna.ipynb", "anna"),
+        ("04_keras_dense/anna.ipynb", "anna"),
+        ("session-2/04/anna.ipynb", "session-2"),
+        ("07/04_keras_dense.ipynb", "07"),  # pupils by number
+        ("07/guesses-04.json", "07"),
+    ],
+)
+def test_pupil_is_named_by_a_folder_or_a_file_and_not_by_the_notebook(place, pupil):
+    assert classes._pupil(Path("class"), Path("class") / place) == pupil
 
 
 def test_folder_that_is_missing_or_empty_is_told(tmp_path):

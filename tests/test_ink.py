@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
+cv2 = pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
 
 import rendered  # noqa: E402
 from PIL import Image  # noqa: E402
@@ -653,4 +653,5 @@ try:
     from mnist_edu import ink
 except ImportError as error:
     print(error)"""
-    assert after(code) == 'cv2 is missing: pip install "mnist_edu[ink]"'
+    way = 'pip install -e ".[ink]", in the folder of the series'
+    assert after(code) == f"cv2 is missing: {way}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from browsers import chromium, need_browser
 
-pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
+pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
 
 from conftest import REAL
 
@@ -171,7 +171,7 @@ def keras_model(network):
 @pytest.mark.slow
 def test_forward_pass_gives_the_logits_of_keras(page, networks, monkeypatch):
     """On 1,000 test digits: of MNIST, or embedded digits where MNIST is not at hand."""
-    pytest.importorskip("keras", reason='Keras is missing: pip install "mnist_edu[lessons]"')
+    pytest.importorskip("keras", reason='Keras is missing: pip install -e ".[lessons]"')
     images = synthetic.make_digits(1000, seed=5)[0]
     if REAL:
         monkeypatch.setenv("MNIST_EDU_DATA", REAL)
@@ -460,7 +460,7 @@ def test_page_is_accessible_and_fits(page, width, theme):
     assert sum(shifts) < 0.05, shifts
     package = importlib.util.find_spec("axe_core_python")
     if package is None:
-        pytest.skip('axe-core is missing: pip install "mnist_edu[test]"')
+        pytest.skip('axe-core is missing: pip install -e ".[test]"')
     page.execute_script(Path(package.origin).with_name("axe.min.js").read_text("utf-8"))
     found = page.execute_async_script("axe.run().then(arguments[0])")
     assert [

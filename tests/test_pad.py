@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from browsers import chromium, need_browser
 
-pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
-pytest.importorskip("anywidget", reason='anywidget is missing: pip install "mnist_edu[ink]"')
+pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
+pytest.importorskip("anywidget", reason='anywidget is missing: pip install -e ".[ink]"')
 
 from PIL import Image
 
@@ -221,9 +221,7 @@ PATIENCE = 120  # seconds, on a machine that does much else
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """Run JupyterLab on a free port of this machine; give its address."""
-    pytest.importorskip(
-        "jupyterlab", reason='JupyterLab is missing: pip install "mnist_edu[lessons]"'
-    )
+    pytest.importorskip("jupyterlab", reason='JupyterLab is missing: pip install -e ".[lessons]"')
     nbformat = pytest.importorskip("nbformat")
     need_browser()
     folder = tmp_path_factory.mktemp("lab")

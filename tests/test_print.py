@@ -183,7 +183,7 @@ def right(images, digits) -> int:
     ],
 )
 def test_digits_in_the_boxes_are_found_in_order_and_read(pen, places):
-    pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
+    pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
     from mnist_edu import ink
 
     chance = np.random.default_rng(sorted(PENS).index(pen))

@@ -12,7 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 
-pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
+pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
 
 from mnist_edu import data, download, reader, synthetic
 from mnist_edu.__main__ import main
@@ -27,7 +27,7 @@ class Lazy:
     def __getattr__(self, name):
         if name.startswith("_"):  # pytest looks whether this is a fixture
             raise AttributeError(name)
-        missing = 'Keras is missing: pip install "mnist_edu[lessons]"'
+        missing = 'Keras is missing: pip install -e ".[lessons]"'
         return getattr(pytest.importorskip("keras", reason=missing), name)
 
 
@@ -575,9 +575,9 @@ def command(*words, before=""):
 @pytest.mark.parametrize(
     ("without", "sentence"),
     [
-        ("tensorflow", 'tensorflow is missing: pip install "mnist_edu[lessons]"'),
-        ("keras", 'keras is missing: pip install "mnist_edu[lessons]"'),
-        ("cv2", 'cv2 is missing: pip install "mnist_edu[ink]"'),
+        ("tensorflow", 'tensorflow is missing: pip install -e ".[lessons]"'),
+        ("keras", 'keras is missing: pip install -e ".[lessons]"'),
+        ("cv2", 'cv2 is missing: pip install -e ".[ink]"'),
     ],
 )
 def test_library_that_is_missing_is_named_and_the_status_is_1(
@@ -586,7 +586,7 @@ def test_library_that_is_missing_is_named_and_the_status_is_1(
     monkeypatch.setitem(sys.modules, without, None)
     assert main(["draw"]) == 1
     out, error = capsys.readouterr()
-    assert out == "" and error == f"mnist_edu: {sentence}\n"
+    assert out == "" and error == f"mnist_edu: {sentence}, in the folder of the series\n"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browsers import chromium
 
-pytest.importorskip("nbconvert", reason='nbconvert is missing: pip install "mnist_edu[run]"')
+pytest.importorskip("nbconvert", reason='nbconvert is missing: pip install -e ".[run]"')
 
 from mnist_edu.errors import AskedWrongly, Missing
 
@@ -66,7 +66,7 @@ def test_a_missing_library_is_named_before_anything_is_written(tmp_path, monkeyp
 
     monkeypatch.setattr(importlib.metadata, "files", missing)
     assert make.main(str(tmp_path / "out")) == 1
-    assert 'MathJax is missing: pip install "mnist_edu[book]"' in capsys.readouterr().err
+    assert 'MathJax is missing: pip install -e ".[book]"' in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pytest
 
-pytest.importorskip("cv2", reason='OpenCV is missing: pip install "mnist_edu[ink]"')
+pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
 if importlib.util.find_spec("_tkinter") is None:
     pytest.skip("this Python has no tkinter", allow_module_level=True)
 for program in ("Xvfb", "xdotool"):

@@ -66,7 +66,7 @@ def mathjax() -> Path:
     try:
         files = importlib.metadata.files("sphinx-mathjax-offline") or []
     except importlib.metadata.PackageNotFoundError:
-        raise Missing('MathJax is missing: pip install "mnist_edu[book]"') from None
+        raise Missing('MathJax is missing: pip install -e ".[book]"') from None
     return Path(str(next(file for file in files if file.name == "tex-svg.js").locate()))
 
 
