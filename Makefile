@@ -9,6 +9,9 @@ BIN := .venv/bin
 # Tests start in a third of the time where Python may keep what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/ready
+# TensorFlow for the processor alone takes half of the room. It is there for Linux on x86-64.
+CPU_ONLY := $(shell test "$$(uname -sm)" = "Linux x86_64" && ! command -v nvidia-smi >/dev/null && echo yes)
+LOCK := $(if $(CPU_ONLY),.venv/cpu.lock,requirements.lock)
 
 .PHONY: help run run-full unit check format test test-full test-portable test-lowest test-pythons lab lab-stored editions \
 	book print slides figures bands bench transfer race summit weights wheels doctor tools lock clean
@@ -45,12 +48,16 @@ help:
 	@echo "make lock         fix the versions anew"
 	@echo "make clean        remove what these commands made"
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock requirements-cpu.lock pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUITS)' || { echo "Python 3.11, 3.12 or 3.13 is needed, and" \
 		"$(if $(PYTHON),$(PYTHON) is another,none was found). Install one, or name it: make PYTHON=..."; exit 1; }
-	@echo "Installing the environment into .venv, about 3 GB: this takes some minutes, once."
+	@echo "Installing the environment into .venv, about $(if $(CPU_ONLY),2,3) GB: this takes some minutes, once."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	awk '/^[a-z]/ {cut = /^tensorflow==/} !cut' requirements.lock | cat - requirements-cpu.lock > .venv/cpu.lock
+	$(BIN)/python -m pip uninstall -qq --yes $(if $(CPU_ONLY),tensorflow,tensorflow-cpu)
+	$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK) $(if $(CPU_ONLY),|| { \
+		echo "No TensorFlow for the processor alone could be had: the usual one is tried." && \
+		$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; })
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
@@ -153,10 +160,12 @@ tools:
 	$(SUDO) apt-get install --yes --quiet --no-install-recommends chromium chromium-driver xvfb xdotool
 
 UPGRADE ?= --upgrade
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra all --universal --python-version 3.11 $(UPGRADE) \
-		--generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra all $(UPGRADE) $(LOCKED) -o requirements.lock
+	sed -n 's/^tensorflow==/tensorflow-cpu==/p' requirements.lock | sed 's/ .*//' | \
+		$(BIN)/uv pip compile - --no-deps $(LOCKED) -o requirements-cpu.lock
 
 test-lowest: $(READY)
 	$(BIN)/python -m pip install --quiet uv

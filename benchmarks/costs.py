@@ -11,6 +11,7 @@ group the first line is what one would do instead.
 
 import argparse
 import gzip
+import json
 import subprocess
 import sys
 import tempfile
@@ -125,19 +126,17 @@ def measure_series(full: bool) -> dict:
     watcher = threading.Thread(target=watch_memory, args=(psutil, peaks, stop))
     watcher.start()
     try:
-        taken, rows = run_series(full, jobs=2)
+        found = run_series(full, jobs=2)
     finally:
         stop.set()
         watcher.join()
-    notebooks = {row.notebook: {"seconds": round(row.seconds, 1)} for row in rows}
     for name, peak in peaks.items():
-        notebooks[name]["peak_mb"] = round(peak / 1e6)
-    found = {"seconds": taken, "notebooks": notebooks}
-    return found if full else found | {"one_by_one": run_series(full, jobs=1)[0]}
+        found["notebooks"][name]["peak_mb"] = round(peak / 1e6)
+    return found if full else found | {"one_by_one": run_series(full, jobs=1)["seconds"]}
 
 
-def run_series(full: bool, jobs: int) -> tuple[float, list[series.Row]]:
-    """Run all notebooks; return seconds, and the rows of ``series.run``.
+def run_series(full: bool, jobs: int) -> dict:
+    """Run all notebooks; return the seconds of all, and of each, with the cell that took longest.
 
     Raises
     ------
@@ -148,10 +147,23 @@ def run_series(full: bool, jobs: int) -> tuple[float, list[series.Row]]:
         start = time.perf_counter()
         rows = series.run(full=full, source="mnist", jobs=jobs, out=out)
         taken = time.perf_counter() - start
-    failed = [row.notebook for row in rows if row.state != series.OK]
-    if failed:
-        raise SystemExit(f"{', '.join(failed)} failed: run the notebook by itself")
-    return round(taken, 1), rows
+        failed = [row.notebook for row in rows if row.state != series.OK]
+        if failed:
+            raise SystemExit(f"{', '.join(failed)} failed: run the notebook by itself")
+        notebooks = {
+            row.notebook: {"seconds": round(row.seconds, 1)}
+            | longest(Path(out) / f"{row.notebook}.ipynb")
+            for row in rows
+        }
+    return {"seconds": round(taken, 1), "notebooks": notebooks}
+
+
+def longest(executed: Path) -> dict:
+    """Return the cell of an executed notebook that took longest, and its seconds."""
+    cells = json.loads(executed.read_text("utf-8"))["cells"]
+    taken = {c["id"]: c["metadata"].get("papermill", {}).get("duration") or 0.0 for c in cells}
+    cell = max(taken, key=lambda name: taken[name])
+    return {"longest_cell": cell, "longest_seconds": round(taken[cell], 1)}
 
 
 def watch_memory(psutil: ModuleType, peaks: dict[str, int], stop: threading.Event) -> None:

@@ -163,6 +163,8 @@ def series_row(kind: str, run: dict) -> list[str]:
     peak = max(row["peak_mb"] for row in notebooks.values()) / 1000
     what = f"the {kind} series, {len(notebooks)} notebooks, two at a time"
     told = f"slowest notebook {minutes(slowest)}, most memory {peak:.1f} GB"
+    if cells := [row["longest_seconds"] for row in notebooks.values() if "longest_seconds" in row]:
+        told += f", longest cell {max(cells):.0f} s"
     ratio = f"{run['seconds'] / run['one_by_one']:.2g}" if "one_by_one" in run else "–"
     return [what, minutes(run["seconds"]), told, ratio]
 

@@ -12,12 +12,12 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from mnist_edu import cache, data, series
+from mnist_edu.errors import version
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "mnist_edu" / "measured"

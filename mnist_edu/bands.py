@@ -7,14 +7,13 @@ and for each result its values, their mean and standard deviation. ``make bands`
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from mnist_edu import data, series
 from mnist_edu.cache import whole
-from mnist_edu.errors import WentWrong
+from mnist_edu.errors import WentWrong, version
 
 # The shift ruler's name of each model.
 RULER = {"01": "softmax", "03": "one hidden layer", "04": "dense", "06": "CNN"}

@@ -19,7 +19,7 @@ import numpy as np
 
 from mnist_edu import data
 from mnist_edu.cache import whole
-from mnist_edu.errors import needs
+from mnist_edu.errors import needs, version
 from mnist_edu.guesses import keep_guesses as keep_guesses  # the notebooks say lesson.keep_guesses
 from mnist_edu.guesses import note_guess
 from mnist_edu.show import html_table, line, show, text_table
@@ -50,7 +50,7 @@ def versions() -> None:
     found = [f"Python {platform.python_version()}"]
     for name, package in [("NumPy", "numpy"), ("TensorFlow", "tensorflow"), ("Keras", "keras")]:
         try:
-            found.append(f"{name} {importlib.metadata.version(package)}")
+            found.append(f"{name} {version(package)}")
         except importlib.metadata.PackageNotFoundError:
             found.append(f"no {name}")
     print(" · ".join(found))

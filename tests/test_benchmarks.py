@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 import costs
 import numpy as np
@@ -143,15 +144,25 @@ def test_race_asks_each_program_in_its_own_process(chosen, monkeypatch):
 # --- Costs ---------------------------------------------------------------------------------------
 
 
-def test_series_gives_seconds_of_each_notebook(monkeypatch):
+def test_series_gives_seconds_of_each_notebook_and_of_its_longest_cell(monkeypatch):
     pytest.importorskip("psutil", reason='psutil is missing: pip install -e ".[bench]"')
     rows = [series.Row("00_a", seconds=1.23), series.Row("01_b", seconds=4.56)]
-    monkeypatch.setattr(series, "run", lambda **_: rows)
+    taken = {"imports": {"duration": 0.4}, "train": {"duration": 3.14}, "never-run": {}}
+
+    def run(out, **_):
+        cells = [{"id": name, "metadata": {"papermill": row}} for name, row in taken.items()]
+        for row in rows:
+            cells.append({"id": "prose", "metadata": {}})
+            (Path(out) / f"{row.notebook}.ipynb").write_text(json.dumps({"cells": cells}))
+        return rows
+
+    monkeypatch.setattr(series, "run", run)
     monkeypatch.setattr(costs, "watch_memory", lambda _, peaks, __: peaks.update({"00_a": 2e9}))
     found = costs.measure_series(full=True)
+    cell = {"longest_cell": "train", "longest_seconds": 3.1}
     assert found["notebooks"] == {
-        "00_a": {"seconds": 1.2, "peak_mb": 2000},
-        "01_b": {"seconds": 4.6},
+        "00_a": {"seconds": 1.2, "peak_mb": 2000} | cell,
+        "01_b": {"seconds": 4.6} | cell,
     }
     assert "one_by_one" in costs.measure_series(full=False)
     rows[1].state = series.FAILED

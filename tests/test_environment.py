@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mnist_edu import __version__
+from mnist_edu import __version__, errors
 from mnist_edu.__main__ import _parser
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
+CPU = (ROOT / "requirements-cpu.lock").read_text()
 
 
 def names(requirements):
@@ -33,7 +34,28 @@ def test_lock_holds_every_dependency_with_hashes():
 
 
 def test_lock_names_no_address_and_no_folder():
-    assert not re.search(r"https?://|file:|index-url|find-links|(?<![\w.])/", LOCK)
+    for lock in (LOCK, CPU):
+        assert not re.search(r"https?://|file:|index-url|find-links|(?<![\w.])/", lock)
+
+
+def test_without_a_graphics_card_only_tensorflow_is_another():
+    cut = re.search(r"^\tawk .*(?= > )", (ROOT / "Makefile").read_text(), re.M).group()
+    made = subprocess.run(cut, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    (usual,) = re.findall(r"^tensorflow==\S+ .*\n(?: +.*\n)+", LOCK, re.M)
+    assert made.stdout == LOCK.replace(usual, "") + CPU
+    assert CPU.split()[0] == usual.split()[0].replace("tensorflow", "tensorflow-cpu")
+    assert CPU.count("--hash=sha256:") >= 3  # one for each Python
+
+
+def test_version_of_tensorflow_is_told_whichever_it_is(monkeypatch):
+    known = {"tensorflow-cpu": "2.21.0", "keras": "3.15.1"}
+    monkeypatch.setattr("importlib.metadata.version", known.__getitem__)
+    monkeypatch.setattr(
+        "importlib.metadata.distributions", lambda name: [n for n in known if n == name]
+    )
+    assert errors.version("tensorflow") == "2.21.0" and errors.version("keras") == "3.15.1"
+    known["tensorflow"] = "2.22.0"
+    assert errors.version("tensorflow") == "2.22.0"
 
 
 def test_environment_holds_no_list_of_its_own():
