@@ -285,9 +285,11 @@ def _outdone(core: np.ndarray, rest: np.ndarray) -> np.ndarray:
     circles, areas = widest(pieces)[1:], stats[1:, cv2.CC_STAT_AREA]
     outdone = stats[1:, 2:4].max(axis=1) > 0.5 * max(core.shape)
     outdone |= circles > 0.08 * max(core.shape)
-    others, _, parts = _shapes(rest) if outdone.any() else _shapes(0 * rest)
+    others, _, parts = _shapes(rest if outdone.any() else 0 * rest)
     sides = parts[:, 2:4].max(axis=1, initial=0) / max(core.shape)
     strokes = (sides > 0.03) & (sides < 0.5)  # no specks of noise, no lines of the paper
+    if outdone.any():
+        strokes &= ~_level_or_upright(rest)
     others, lengths = others[strokes], parts[strokes, cv2.CC_STAT_AREA] / others[strokes]
     usual = typical(others, lengths) if len(others) else np.inf
     outdone &= (circles > 3 * usual) & (areas / circles < 2 * lengths.sum())
@@ -295,6 +297,16 @@ def _outdone(core: np.ndarray, rest: np.ndarray) -> np.ndarray:
         hull = cv2.convexHull(np.argwhere(pieces == n + 1)[:, None])
         outdone[n] = areas[n] > 0.6 * cv2.contourArea(hull)
     return outdone
+
+
+def _level_or_upright(mask: np.ndarray) -> np.ndarray:
+    """Tell which pieces are straight along the edges, as parts of the paper's lines are."""
+    long, mask = max(5, max(mask.shape) // 30), np.pad(mask, 1)
+    ways = (np.ones(size, np.uint8) for size in ((1, long), (long, 1)))
+    level, upright = (cv2.morphologyEx(mask, cv2.MORPH_OPEN, way) for way in ways)
+    _, pieces = cv2.connectedComponents(mask)
+    straight = np.bincount(pieces.ravel(), (level | upright).ravel())
+    return (straight > 0.5 * np.bincount(pieces.ravel()))[1:]
 
 
 def _shapes(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
