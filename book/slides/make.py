@@ -6,7 +6,6 @@ one for each session; reveal.js and MathJax go into the folder, and no page asks
 
 import functools
 import html
-import importlib.metadata
 import re
 import shutil
 import sys
@@ -20,7 +19,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from mnist_edu import series
 from mnist_edu.cache import whole
-from mnist_edu.errors import AskedWrongly, Missing
+from mnist_edu.errors import AskedWrongly, Missing, needs
 
 HERE = Path(__file__).parent
 LONG = 700  # letters of a text from which on it is smaller
@@ -63,11 +62,8 @@ def mathjax() -> Path:
     Missing
         If that package is not installed.
     """
-    try:
-        files = importlib.metadata.files("sphinx-mathjax-offline") or []
-    except importlib.metadata.PackageNotFoundError:
-        raise Missing('MathJax is missing: pip install -e ".[book]"') from None
-    return Path(str(next(file for file in files if file.name == "tex-svg.js").locate()))
+    package = Path(str(needs("sphinx-mathjax-offline", "book").__file__))
+    return package.with_name("static") / "mathjax" / "tex-svg.js"
 
 
 def session_of(title: str, slides: list[str]) -> NotebookNode:
