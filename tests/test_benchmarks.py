@@ -1,5 +1,6 @@
 """What the benchmarks share, and what they reached."""
 
+import importlib
 import io
 import json
 import sys
@@ -194,3 +195,26 @@ def test_pictures_of_each_kind_are_read_back_and_a_page_is_cut():
         picture = draw(images[0], np.random.default_rng(0))
         assert ink.or_empty(picture, ()).any() and not ink.or_empty(0 * picture, ()).any()
     assert ink.pages(images, 1, *ink.PAGES["drawing"])["number"] == 1.0
+
+
+# --- Ink -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [
+        ("hard shadow", 9),
+        ("note on a dark desk", 11),
+        ("dark edge", 11),
+        ("banner", 11),
+        ("stains", 11),
+        ("thin pens", 11),
+        ("close neighbours", 11),
+    ],
+)
+def test_pages_of_real_paper_are_cut_rightly(kind, least):
+    pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
+    pages = importlib.import_module("ink")  # benchmarks/ink.py
+    images = np.array(synthetic.make_digits(300, 5)[0])
+    assert round(12 * pages.cut_rightly(images, 12, pages.PAPER[kind])["order"]) >= least
