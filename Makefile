@@ -53,8 +53,8 @@ $(READY): requirements.lock requirements-cpu.lock pyproject.toml
 		"$(if $(PYTHON),$(PYTHON) is another,none was found). Install one, or name it: make PYTHON=..."; exit 1; }
 	@echo "Installing the environment into .venv, about $(if $(CPU_ONLY),2,3) GB: this takes some minutes, once."
 	$(PYTHON) -m venv .venv
-	awk '/^[a-z]/ {cut = /^tensorflow==/} !cut' requirements.lock | cat - requirements-cpu.lock > .venv/cpu.lock
-	$(BIN)/python -m pip uninstall -qq --yes $(if $(CPU_ONLY),tensorflow,tensorflow-cpu)
+	@awk '/^[a-z]/ {cut = /^tensorflow==/} !cut' requirements.lock | cat - requirements-cpu.lock > .venv/cpu.lock
+	@$(BIN)/python -m pip uninstall -qq --yes $(if $(CPU_ONLY),tensorflow,tensorflow-cpu)
 	$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK) $(if $(CPU_ONLY),|| { \
 		echo "No TensorFlow for the processor alone could be had: the usual one is tried." && \
 		$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; })

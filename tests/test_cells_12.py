@@ -465,9 +465,10 @@ def test_what_happened_to_the_team_is_told_and_drawn(planned, monkeypatch):
         lost.state = state
         run(planned, "lost-look", **more)
         assert planned["kept"].compared[-1] == answer
-    found = run(planned, "resume-look", "lost-figure", **more)
+    found = run(planned, "lost-look", "resume-look", "lost-figure", **more)
     assert planned["kept"].compared[-1] == 3
-    assert found["printed"].endswith("steps before the loss: 0 to 4, after it: 3 to 5")
+    assert "worker 0 did the steps 0 to 4\n" in found["printed"]
+    assert found["printed"].endswith("steps of the new start: 3 to 5")
     _, (curves,), _ = planned["kept"].drawn[-1]
     nan = np.nan
     np.testing.assert_array_equal(curves["until the loss"], [9, 8, 7, 6, 5, nan])
