@@ -162,16 +162,19 @@
     }
   };
 
-  // The ink of the digit alone, its soft edges kept, with a margin of 2 pixels.
+  // The ink of the digit alone, its soft edges kept, with a margin: 4 pixels, fewer at the edge.
   const only = (drawing, { chosen, box: [left, top, right, bottom] }) => {
-    const digit = blank(right - left + 4, bottom - top + 4);
+    const [startX, startY] = [left, top].map((start) => Math.max(0, start - 2) - 2);
+    const endX = Math.min(drawing.width, right + 2) + 2;
+    const endY = Math.min(drawing.height, bottom + 2) + 2;
+    const digit = blank(endX - startX, endY - startY);
     for (const { pixels } of chosen) {
       for (const place of pixels) {
         const x = place % drawing.width;
         const y = (place - x) / drawing.width;
         for (let r = Math.max(0, y - 1); r <= Math.min(drawing.height - 1, y + 1); r += 1) {
           for (let c = Math.max(0, x - 1); c <= Math.min(drawing.width - 1, x + 1); c += 1) {
-            digit.values[(r - top + 2) * digit.width + c - left + 2] =
+            digit.values[(r - startY) * digit.width + c - startX] =
               drawing.values[r * drawing.width + c];
           }
         }
