@@ -172,7 +172,7 @@ def _shade_around_a_crop(grey: np.ndarray) -> float | None:
         edge = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]]).mean()
         if edge > 0.85:
             continue
-        circles, evenness, stats = _shapes(ink)
+        _, circles, evenness, stats = _shapes(ink)
         _, _, width, height, area = stats[(n := stats[:, cv2.CC_STAT_AREA].argmax())]
         spans = min(width / ink.shape[1], height / ink.shape[0]) * area / ink.sum()
         if spans > 0.8 and evenness[n] > 0.45 and edge + circles[n] / max(ink.shape) < 0.85:
@@ -271,25 +271,24 @@ def _widths(hat: np.ndarray) -> tuple[float, float]:
         ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * [max(1, int(wide / 2))])
         core = cv2.morphologyEx(mask, cv2.MORPH_OPEN, ball)
         mask &= 1 - cv2.dilate(core, ball)
-        circles, evenness, stats = _shapes(core)
-        strokes = (evenness > 0.5) & ~_outdone(core, mask)
+        pieces, circles, evenness, stats = _shapes(core)
+        strokes = (evenness > 0.5) & ~_outdone(pieces, circles, stats, mask)
         if strokes.any():
             return circles[strokes].max(), blot
         blot = max(blot, wide)
     return 0, blot
 
 
-def _outdone(core: np.ndarray, rest: np.ndarray) -> np.ndarray:
+def _outdone(pieces, circles, stats, rest: np.ndarray) -> np.ndarray:
     """Tell which pieces are solid, large, and three times as wide as longer strokes elsewhere."""
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(np.pad(core, 1))
-    circles, areas = widest(pieces)[1:], stats[1:, cv2.CC_STAT_AREA]
-    outdone = stats[1:, 2:4].max(axis=1) > 0.5 * max(core.shape)
-    outdone |= circles > 0.08 * max(core.shape)
-    others, _, parts = _shapes(rest if outdone.any() else 0 * rest)
-    sides = parts[:, 2:4].max(axis=1, initial=0) / max(core.shape)
+    side, areas = max(rest.shape), stats[:, cv2.CC_STAT_AREA]
+    outdone = (stats[:, 2:4].max(axis=1) > 0.5 * side) | (circles > 0.08 * side)
+    if not outdone.any():
+        return outdone
+    elsewhere, others, _, parts = _shapes(rest)
+    sides = parts[:, 2:4].max(axis=1, initial=0) / side
     strokes = (sides > 0.03) & (sides < 0.5)  # no specks of noise, no lines of the paper
-    if outdone.any():
-        strokes &= ~_level_or_upright(rest)
+    strokes &= ~_level_or_upright(elsewhere, max(5, side // 30))
     others, lengths = others[strokes], parts[strokes, cv2.CC_STAT_AREA] / others[strokes]
     usual = typical(others, lengths) if len(others) else np.inf
     outdone &= (circles > 3 * usual) & (areas / circles < 2 * lengths.sum())
@@ -299,19 +298,19 @@ def _outdone(core: np.ndarray, rest: np.ndarray) -> np.ndarray:
     return outdone
 
 
-def _level_or_upright(mask: np.ndarray) -> np.ndarray:
+def _level_or_upright(pieces: np.ndarray, long: int) -> np.ndarray:
     """Tell which pieces are straight along the edges, as parts of the paper's lines are."""
-    long, mask = max(5, max(mask.shape) // 30), np.pad(mask, 1)
+    mask = (pieces > 0).astype(np.uint8)
     ways = (np.ones(size, np.uint8) for size in ((1, long), (long, 1)))
     level, upright = (cv2.morphologyEx(mask, cv2.MORPH_OPEN, way) for way in ways)
-    _, pieces = cv2.connectedComponents(mask)
     straight = np.bincount(pieces.ravel(), (level | upright).ravel())
     return (straight > 0.5 * np.bincount(pieces.ravel()))[1:]
 
 
-def _shapes(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return of each piece the widest circle in it, how evenly wide it is, and OpenCV's numbers.
+def _shapes(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Number the pieces, in a frame of 1 pixel; return that, and of each three things.
 
+    They are the widest circle in it, how evenly wide it is, and OpenCV's numbers (n, 5).
     Twice the area by the outline is the width of a long stroke, as wide as the widest circle in it:
     evenly wide, 1. Round, square or a triangle, it is half of that: 0.5.
     """
@@ -322,7 +321,8 @@ def _shapes(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         edges = np.abs(np.diff(pieces, axis=axis))  # pieces never touch: to or from 0
         outlines += np.pi / 4 * np.bincount(edges.ravel(), minlength=count)
     stats = stats[1:]
-    return circles[1:], 2 * stats[:, cv2.CC_STAT_AREA] / outlines[1:] / circles[1:], stats
+    evenness = 2 * stats[:, cv2.CC_STAT_AREA] / outlines[1:] / circles[1:]
+    return pieces, circles[1:], evenness, stats
 
 
 def _swept(image: np.ndarray, how: int, reach: int, window: int = cv2.MORPH_RECT) -> np.ndarray:
