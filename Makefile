@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Tests start in a third of the time where Python may keep what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/ready
-# TensorFlow for the processor alone takes half of the room. It is there for Linux on x86-64.
+# TensorFlow for the processor alone is half as much to download. It is there for Linux on x86-64.
 CPU_ONLY := $(shell test "$$(uname -sm)" = "Linux x86_64" && ! command -v nvidia-smi >/dev/null && echo yes)
 LOCK := $(if $(CPU_ONLY),.venv/cpu.lock,requirements.lock)
 
@@ -160,12 +160,12 @@ tools:
 	$(SUDO) apt-get install --yes --quiet --no-install-recommends chromium chromium-driver xvfb xdotool
 
 UPGRADE ?= --upgrade
-LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
+HOW_LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra all $(UPGRADE) $(LOCKED) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra all $(UPGRADE) $(HOW_LOCKED) -o requirements.lock
 	sed -n 's/^tensorflow==/tensorflow-cpu==/p' requirements.lock | sed 's/ .*//' | \
-		$(BIN)/uv pip compile - --no-deps $(LOCKED) -o requirements-cpu.lock
+		$(BIN)/uv pip compile - --no-deps $(HOW_LOCKED) -o requirements-cpu.lock
 
 test-lowest: $(READY)
 	$(BIN)/python -m pip install --quiet uv

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_edu import data, show
+from mnist_edu import data, errors, show
 from mnist_edu.cache import cache_folder
 
 OK, MISSING, OPTIONAL = "ok", "MISSING", "optional"
@@ -90,7 +90,7 @@ def _library(module: str, package: str, lacking: str, remedy: str) -> Finding:
     if not found_module(module):
         return Finding(package, lacking, "not there", remedy)
     try:
-        return Finding(package, OK, importlib.metadata.version(package))
+        return Finding(package, OK, errors.version(package))
     except importlib.metadata.PackageNotFoundError:  # another build of it, such as opencv-python
         return Finding(package, OK, "there")
 

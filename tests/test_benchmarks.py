@@ -1,6 +1,5 @@
 """What the benchmarks share, and what they reached."""
 
-import importlib
 import io
 import json
 import sys
@@ -183,6 +182,9 @@ def test_loading_is_measured_in_three_ways(monkeypatch):
 # --- Ink -----------------------------------------------------------------------------------------
 
 
+# --- Ink -----------------------------------------------------------------------------------------
+
+
 @pytest.mark.slow
 def test_pictures_of_each_kind_are_read_back_and_a_page_is_cut():
     pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
@@ -195,9 +197,6 @@ def test_pictures_of_each_kind_are_read_back_and_a_page_is_cut():
         picture = draw(images[0], np.random.default_rng(0))
         assert ink.or_empty(picture, ()).any() and not ink.or_empty(0 * picture, ()).any()
     assert ink.pages(images, 1, *ink.PAGES["drawing"])["number"] == 1.0
-
-
-# --- Ink -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -215,6 +214,7 @@ def test_pictures_of_each_kind_are_read_back_and_a_page_is_cut():
 )
 def test_pages_of_real_paper_are_cut_rightly(kind, least):
     pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
-    pages = importlib.import_module("ink")  # benchmarks/ink.py
-    images = np.array(synthetic.make_digits(300, 5)[0])
-    assert round(12 * pages.cut_rightly(images, 12, pages.PAPER[kind])["order"]) >= least
+    import ink
+
+    images, _ = synthetic.make_digits(300, 5)
+    assert round(12 * ink.cut_rightly(images, 12, ink.PAPER[kind])["order"]) >= least

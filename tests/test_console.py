@@ -55,7 +55,7 @@ def test_version_is_told(capsys):
 
 
 def test_missing_library_names_the_extra():
-    with pytest.raises(errors.Missing, match=r'nothing is missing: pip install -e ".\[ink\]"'):
+    with pytest.raises(errors.Missing, match=r'nothing is missing: pip install -e "\.\[ink\]"'):
         errors.needs("nothing.here", "ink")
 
 

@@ -1121,7 +1121,7 @@ ACCUMULATOR = "tensorboard.backend.event_processing.event_accumulator"
 )
 def test_missing_library_names_the_extra(library, extra, use, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(Missing, match=rf'pip install -e ".\[{extra}\]"'):
+    with pytest.raises(Missing, match=rf'pip install -e "\.\[{extra}\]"'):
         use()
 
 

@@ -137,7 +137,7 @@ def test_shift_rows_are_those_of_earlier_notebooks_on_the_same_source():
 
 def test_missing_keras_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", None)
-    with pytest.raises(ImportError, match=r'pip install -e ".\[lessons\]"'):
+    with pytest.raises(ImportError, match=r'pip install -e "\.\[lessons\]"'):
         lesson.keras_progress(3)
 
 

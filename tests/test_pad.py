@@ -198,7 +198,7 @@ def test_pad_is_imported_without_tensorflow():
 
 def test_absence_of_anywidget_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    with pytest.raises(ImportError, match=r'anywidget is missing: pip install -e ".\[ink\]"'):
+    with pytest.raises(ImportError, match=r'anywidget is missing: pip install -e "\.\[ink\]"'):
         runpy.run_path(pad.__file__)
 
 
