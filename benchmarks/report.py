@@ -227,9 +227,8 @@ def ink(page: dict) -> str:
     cut = cut_table("pages of 20 to 100 digits", CUTS, page["page"])
     tables = [markdown_table(lost), cut]
     if "paper" in page:
-        paper = cut_table("pages as people photograph them", PAPER, page["paper"])
-        tables += [paper, left_out(page["ablation"])]
-    return "\n\n".join(tables)
+        tables.append(cut_table("pages as people photograph them", PAPER, page["paper"]))
+    return "\n\n".join([*tables, left_out(page["ablation"])])
 
 
 def cut_table(head: str, said: dict[str, str], page: dict) -> str:
