@@ -12,6 +12,7 @@ group the first line is what one would do instead.
 import argparse
 import gzip
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,23 @@ import shared
 
 from mnist_edu import cache, data, download, errors, series, synthetic
 
+STEP = """
+import time
+import keras
+import numpy as np
+conv, pool = keras.layers.Conv2D, keras.layers.MaxPool2D
+stack = [conv(16, 5, padding="same"), pool(), conv(36, 5, padding="same"), pool()]
+rest = [keras.layers.Flatten(), keras.layers.Dense(128, "relu"), keras.layers.Dense(10)]
+model = keras.Sequential([keras.Input((28, 28, 1)), *stack, *rest])
+model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+images, labels = np.ones((64, 28, 28, 1), np.float32), np.zeros(64, np.int32)
+times = []
+for _ in range(40):
+    start = time.perf_counter()
+    model.train_on_batch(images, labels)
+    times.append(time.perf_counter() - start)
+print(min(times))
+"""
 IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
 
@@ -91,6 +109,21 @@ def keras_loader(digits: data.Dataset, home: Path) -> Callable[[], float]:
     reader = sys.modules[keras.datasets.mnist.load_data.__module__]  # what fetches the file
     reader.get_file = lambda *_, **__: str(home / "mnist.npz")
     return lambda: seconds(reader.load_data)
+
+
+def measure_convolutions() -> dict:
+    """Time a training step of the small CNN of 06 on one core, as two notebooks at a time have."""
+
+    def one_step(switch: str) -> float:
+        names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+        env = os.environ | dict.fromkeys(names, "1") | {"TF_ENABLE_ONEDNN_OPTS": switch}
+        how = {"capture_output": True, "check": True, "text": True}
+        return float(subprocess.run([sys.executable, "-c", STEP], env=env, **how).stdout)
+
+    ways = {"step of the small CNN, one core, without oneDNN": lambda: one_step("0")}
+    return in_turn(
+        ways | {"step of the small CNN, one core, with oneDNN": lambda: one_step("1")}, 5
+    )
 
 
 def measure_drawing() -> dict:
@@ -189,13 +222,22 @@ def watch_memory(psutil: ModuleType, peaks: dict[str, int], stop: threading.Even
                 continue
 
 
+MEASURES = (
+    measure_imports,
+    measure_plots,
+    measure_loads,
+    measure_drawing,
+    measure_convolutions,
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--series", action="store_true", help="the quick series too")
     parser.add_argument("--full", action="store_true", help="the full series too")
     chosen = parser.parse_args()
     page = shared.stored("costs") | {"machine": shared.machine(), "seconds": {}}
-    for measure in (measure_imports, measure_plots, measure_loads, measure_drawing):
+    for measure in MEASURES:
         page["seconds"][measure.__name__.removeprefix("measure_")] = measure()
     for name, asked in (("quick", chosen.series), ("full", chosen.full)):
         if asked:

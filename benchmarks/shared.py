@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "mnist_edu" / "measured"
 LESSON = "11"  # the notebook whose cells are measured
 RACE = ("network", "fit", "strided", "one-cycle", "orthogonal", "optimizers", "batches", "train")
-RACE += ("ladder", "failures")
+RACE += ("trimmed", "patches", "frozen", "ladder", "failures")
 SUMMIT = (*RACE, "augment", "summit-network", "settle", "nine", "judge", "summit-recipes", "narrow")
 
 # --- The lesson as a program ---------------------------------------------------------------------
@@ -32,6 +32,7 @@ SUMMIT = (*RACE, "augment", "summit-network", "settle", "nine", "judge", "summit
 def lesson(cell_ids: Sequence[str], threads: int | None = None) -> dict:
     """Execute cells of notebook 11, and return their names; TensorFlow gets that many threads."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a run of the series
     if threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     import keras

@@ -101,6 +101,15 @@ def test_cache_that_cannot_be_written_is_shared_elsewhere(tmp_path, monkeypatch)
     assert env["MNIST_EDU_CACHE"] == str(tmp_path / "profile" / "cache")
 
 
+@pytest.mark.parametrize("machine, wanted", [("x86_64", "1"), ("AMD64", "1"), ("arm64", None)])
+def test_convolutions_use_one_dnn_where_that_was_measured(tmp_path, monkeypatch, machine, wanted):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert series.environment(1, tmp_path).get("TF_ENABLE_ONEDNN_OPTS") == wanted
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert series.environment(1, tmp_path)["TF_ENABLE_ONEDNN_OPTS"] == "0"
+
+
 def test_table_shows_test_accuracies_first():
     results = {"gain": 0.1, "shift_0": 0.9, "cost": 3, "cnn_test_accuracy": 0.99, "ece": 0.01}
     assert series._shown(results) == "cnn_test_accuracy 0.99, gain 0.1, cost 3"
