@@ -391,6 +391,9 @@ def lead_in_place(gradient_of, start, steps, rate, epsilon):
     return image
 
 
+HOTTEST = {}  # five answers ask for the same two
+
+
 def hot(logits, labels, sign=1):
     """Return the temperature of the lowest cross-entropy, or of the highest."""
 
@@ -400,7 +403,10 @@ def hot(logits, labels, sign=1):
         total = np.log(np.exp(z - top[:, np.newaxis]).sum(1)) + top
         return sign * (total - z[np.arange(len(labels)), labels]).mean()
 
-    return min(np.geomspace(0.1, 10, 600), key=loss)
+    key = (sign, logits.tobytes(), labels.tobytes())
+    if key not in HOTTEST:
+        HOTTEST[key] = min(np.geomspace(0.1, 10, 600), key=loss)
+    return HOTTEST[key]
 
 
 def ramp(steps, warm):
