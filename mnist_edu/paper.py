@@ -420,7 +420,7 @@ def _level_lines(ink: np.ndarray, slope: float, margin: float) -> Iterator[tuple
         thin = level[row, places[level[row, places] <= 100]]
         ends = np.ptp(places) < 0.9 * width  # before the edge, as a flat stroke does
         if len(thin) > 0.4 * inside[row] and not (ends and inside[row] > 0.95 * width):
-            yield row, np.median(thin) / 100
+            yield int(row), float(np.median(thin)) / 100
 
 
 def _sheared(image: np.ndarray, slope: float) -> np.ndarray:
