@@ -3,6 +3,8 @@
 What is wider than a pen belongs to the ground: a shadow, a table, the colour of the paper.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mnist_edu.errors import needs
@@ -380,11 +382,10 @@ def _rules(ink: np.ndarray) -> np.ndarray:
     small = cv2.resize((ink > 0.15).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small, ink = _thick_marked(np.float32(small > 0.1)), _thick_marked(ink)  # type: ignore[arg-type]
     steps = range(-40, 41, 2)  # of slope; first coarsely, then exactly where it is worth it
-    worth = [n for n in steps if _level_lines(small, n / 400, margin * scale).any()]
+    worth = [n for n in steps if any(_level_lines(small, n / 400, margin * scale))]
     lines = []
     for slope in sorted({(n + near) / 400 for n in worth for near in (-1, 0, 1)}):
-        dark = _level_lines(ink, slope, margin)
-        lines += [(dark[row], row, slope) for row in np.flatnonzero(dark)]
+        lines += [(dark, row, slope) for row, dark in _level_lines(ink, slope, margin)]
     found, right = np.zeros(ink.shape, np.float32), ink.shape[1]
     for dark, row, slope in sorted(lines):  # the darkest last, over the others
         ends = [(x, round(row - slope * (x - right / 2))) for x in (0, right)]
@@ -403,8 +404,8 @@ def _thick_marked(ink: np.ndarray) -> np.ndarray:
     return cv2.dilate(marked, np.ones((3, 1), np.uint8))
 
 
-def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
-    """Return for each row of the sheared ink how dark the thin line is there, 0 without a line.
+def _level_lines(ink: np.ndarray, slope: float, margin: float) -> Iterator[tuple[int, float]]:
+    """Yield each row of the sheared ink that is a thin line, and how dark the line is.
 
     Strokes may cover parts of the line, but not most of it.
     """
@@ -414,14 +415,12 @@ def _level_lines(ink: np.ndarray, slope: float, margin: float) -> np.ndarray:
     beyond = (abs(slope) * width / 2 - edge).clip(0)
     inside = width - beyond / max(abs(slope), 1e-9)  # pixels of the row in the image
     inked = cv2.reduce(np.uint8(level > 15), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
-    dark = np.zeros(height)
     for row in np.flatnonzero((inked > 0.75 * inside) & (inside > 0.15 * width)):
         places = np.flatnonzero(level[row] > 15)
         thin = level[row, places[level[row, places] <= 100]]
         ends = np.ptp(places) < 0.9 * width  # before the edge, as a flat stroke does
         if len(thin) > 0.4 * inside[row] and not (ends and inside[row] > 0.95 * width):
-            dark[row] = np.median(thin) / 100
-    return dark
+            yield int(row), float(np.median(thin)) / 100
 
 
 def _sheared(image: np.ndarray, slope: float) -> np.ndarray:

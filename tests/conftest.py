@@ -17,9 +17,17 @@ SIZES = {"train": 300, "t10k": 100}
 
 
 def pytest_collection_modifyitems(items):
-    """What is quick to fail comes first, what runs all notebooks last."""
+    """What is quick to fail comes first, what runs all notebooks last.
+
+    What imports TensorFlow begins: of the processes of ``make unit`` the first one gets all of it.
+    """
     order = ("series", "browser", "slow")
-    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in order])
+
+    def place(item):
+        marked = [item.get_closest_marker(name) is not None for name in order]
+        return [*marked, item.get_closest_marker("tensorflow") is None]
+
+    items.sort(key=place)
 
 
 def pytest_ignore_collect(collection_path, config):

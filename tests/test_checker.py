@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cells import NOTEBOOKS, exercise_numbers, run_cells
 from stand_ins import digits
-from test_exercises import MODULES
+from test_exercises import MODULES, with_marks
 
 from mnist_edu.exercises import nb00, nb02, nb03, nb04, nb05, nb06, nb08, nb09, nb10, nb11, nb12
 from mnist_edu.exercises.checker import UNANSWERED, Mistake, exercise, expect
@@ -148,7 +148,9 @@ GIVEN = {  # what a checker gets beside the answer
 }
 
 
-@pytest.mark.parametrize("checker", CHECKERS.values(), ids=map(".".join, CHECKERS))
+@pytest.mark.parametrize(
+    "checker", [with_marks(checker) for checker in CHECKERS.values()], ids=map(".".join, CHECKERS)
+)
 def test_strange_answer_gets_a_sentence(checker):
     for value in STRANGE:
         for answer in (value, lambda *given, value=value: value):
@@ -198,6 +200,7 @@ def destroying(answer):
     return run
 
 
+@pytest.mark.tensorflow
 def test_solution_gets_copies_and_is_told_where_it_must_not_change_them(solutions):
     for checker, answer in solutions:
         said = checker.verdict(destroying(answer))
@@ -215,6 +218,7 @@ def forgetful(answer, calls):
     return run
 
 
+@pytest.mark.tensorflow
 def test_solution_that_forgets_to_return_later_is_told_so(solutions):
     asked_again = 0
     for checker, answer in solutions:

@@ -1,7 +1,9 @@
 """A made-up class of thirty: right, wrong, missing, broken and hostile notebooks, one row each."""
 
+import contextlib
 import csv
 import functools
+import io
 import json
 import os
 import time
@@ -86,15 +88,24 @@ def class_of_thirty(folder):
     return {*broken, "large", "folder.ipynb", "folder"}
 
 
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """Return the folder of a report on the class, the pupils left out of it, and what was said."""
+    folder, said = tmp_path_factory.mktemp("thirty"), io.StringIO()
+    broken = class_of_thirty(folder / "class")
+    with contextlib.redirect_stdout(said):
+        class_report.report(folder / "class", folder / "out")
+    return folder, broken, said.getvalue()
+
+
 def rows_of(path):
     with path.open(encoding="utf-8-sig", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
-def test_class_of_thirty_has_a_row_each_and_names_what_cannot_be_read(tmp_path, capsys):
-    broken = class_of_thirty(tmp_path / "class")
-    class_report.report(tmp_path / "class", tmp_path / "out")
-    rows = rows_of(tmp_path / "out" / "pupils.csv")
+def test_class_of_thirty_has_a_row_each_and_names_what_cannot_be_read(reported):
+    folder, broken, said = reported
+    rows = rows_of(folder / "out" / "pupils.csv")
     assert len(rows) == 30
     plain = {class_report.shown(name) for name in broken}
     assert {row["pupil"] for row in rows if row["problem"]} == plain - {"folder.ipynb"}
@@ -103,14 +114,11 @@ def test_class_of_thirty_has_a_row_each_and_names_what_cannot_be_read(tmp_path, 
     assert "200 MB are too many" in told["large"] and "not a file" in told["folder"]
     assert "empty" in told["empty"] and "no sound notebook" in told["cut"]
     assert "not a notebook of this series" in told["another"]
-    said = capsys.readouterr().out
     assert said.count("✗") == len(broken) - 1 and "Traceback" not in said and "\x1b" not in said
 
 
-def test_exercises_count_who_passed_and_name_the_mistake(tmp_path):
-    class_of_thirty(tmp_path / "class")
-    class_report.report(tmp_path / "class", tmp_path / "out")
-    first, second, *_ = rows_of(tmp_path / "out" / "exercises.csv")
+def test_exercises_count_who_passed_and_name_the_mistake(reported):
+    first, second, *_ = rows_of(reported[0] / "out" / "exercises.csv")
     assert (first["checker"], first["pupils"], first["passed"]) == ("nb00.scale", "20", "11")
     assert first["mistake 1"] == "255 is white, not 256. (4)"
     assert (second["tried"], second["passed"]) == ("0", "0")
@@ -163,14 +171,13 @@ def test_answers_on_mnist_and_on_embedded_digits_stay_apart(tmp_path):
     assert list(alone) == ["stored, MNIST"]
 
 
-def test_table_is_no_program_for_a_spreadsheet(tmp_path):
-    class_of_thirty(tmp_path / "class")
-    class_report.report(tmp_path / "class", tmp_path / "out")
-    for path in (tmp_path / "out").glob("*.csv"):
+def test_table_is_no_program_for_a_spreadsheet(reported):
+    out = reported[0] / "out"
+    for path in out.glob("*.csv"):
         for row in rows_of(path):
             for cell in row.values():
                 assert not cell.startswith(class_report.FORMULA) or float(cell) < 0
-    assert "'=SUM(A1)" in {row["pupil"] for row in rows_of(tmp_path / "out" / "pupils.csv")}
+    assert "'=SUM(A1)" in {row["pupil"] for row in rows_of(out / "pupils.csv")}
 
 
 def test_every_guess_and_exercise_of_the_series_is_known():

@@ -1,6 +1,7 @@
 """Editions: what is in them and what is not, the reader's own folder, and the package carried."""
 
 import ast
+import functools
 import os
 import shutil
 import stat
@@ -34,6 +35,17 @@ def clone(tmp_path, monkeypatch):
     return tmp_path
 
 
+@functools.cache
+def made_of(path, kind):
+    """Return an edition of a stored notebook, made once: for those who only look at it."""
+    return editions.edition(path, kind)
+
+
+@functools.cache
+def as_stored(path):
+    return nbformat.read(path, 4)
+
+
 def cells(notebook):
     return {cell.id: cell for cell in notebook.cells}
 
@@ -60,7 +72,7 @@ def change(path, cell, old, new):
 
 @pytest.mark.parametrize("kind", FOR_PEOPLE)
 def test_cells_keep_ids_tags_and_metadata(path, kind):
-    stored, made = nbformat.read(path, 4), editions.edition(path, kind)
+    stored, made = as_stored(path), made_of(path, kind)
     nbformat.validate(made)
     kept = [cell for cell in made.cells if "edition" not in tags(cell)]
     assert [cell.id for cell in kept] == [cell.id for cell in stored.cells]
@@ -74,8 +86,8 @@ def test_cells_keep_ids_tags_and_metadata(path, kind):
 
 @pytest.mark.parametrize("kind", ["learner", "pupil"])
 def test_nothing_has_run_and_code_is_as_stored(path, kind):
-    stored = cells(nbformat.read(path, 4))
-    for cell in editions.edition(path, kind).cells:
+    stored = cells(as_stored(path))
+    for cell in made_of(path, kind).cells:
         if cell.cell_type == "code":
             assert cell.outputs == [] and cell.execution_count is None, cell.id
             emptied = kind == "pupil" and "solution" in tags(cell)
@@ -84,8 +96,8 @@ def test_nothing_has_run_and_code_is_as_stored(path, kind):
 
 
 def test_learner_finds_solutions_folded_and_pupil_an_empty_cell_to_write_in(path):
-    learner = [c for c in editions.edition(path, "learner").cells if "solution" in tags(c)]
-    pupil = [c for c in editions.edition(path, "pupil").cells if "solution" in tags(c)]
+    learner = [c for c in made_of(path, "learner").cells if "solution" in tags(c)]
+    pupil = [c for c in made_of(path, "pupil").cells if "solution" in tags(c)]
     assert learner and len(learner) == len(pupil)
     assert all(c.metadata.jupyter.source_hidden and c.metadata.cellView for c in learner)
     assert not any(c.source or "jupyter" in c.metadata or "cellView" in c.metadata for c in pupil)
@@ -93,7 +105,7 @@ def test_learner_finds_solutions_folded_and_pupil_an_empty_cell_to_write_in(path
 
 def test_answer_that_stands_in_the_code_of_a_cell_is_folded(path):
     """Whatever ``compare`` is given without a name in it stands there to be read."""
-    for cell in editions.edition(path, "learner").cells:
+    for cell in made_of(path, "learner").cells:
         if cell.cell_type == "code" and "lesson.compare(" in cell.source:
             calls = [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Call)]
             truths = [c.args[1] for c in calls if ast.unparse(c.func) == "lesson.compare"]
@@ -105,7 +117,7 @@ def test_answer_that_stands_in_the_code_of_a_cell_is_folded(path):
 
 def test_pupil_runs_on_where_a_cell_needs_an_answer_that_was_not_written(path):
     """Cells that load what only an exercise defines may raise; no others may."""
-    stored = nbformat.read(path, 4).cells
+    stored = as_stored(path).cells
     code = [c for c in stored if c.cell_type == "code" and not c.source.startswith("%%")]
     needy = set()
     for at, cell in enumerate(code):
@@ -113,7 +125,7 @@ def test_pupil_runs_on_where_a_cell_needs_an_answer_that_was_not_written(path):
             names = {n.name for n in ast.parse(cell.source).body if isinstance(n, ast.FunctionDef)}
             later = [c for c in code[at + 1 :] if not {"exercise", "solution"} & set(tags(c))]
             needy |= {c.id for c in later if names & loaded(c.source)}
-    made = editions.edition(path, "pupil").cells
+    made = made_of(path, "pupil").cells
     assert {c.id for c in made if "raises-exception" in tags(c)} == needy - {
         c.id for c in stored if "raises-exception" in tags(c)
     }
@@ -131,7 +143,7 @@ def loaded(code):
 
 @pytest.mark.parametrize("kind", editions.KINDS)
 def test_first_cell_says_which_edition_it_is_and_how_to_get_the_others(kind):
-    first = editions.edition(PATHS[1], kind).cells[0]
+    first = made_of(PATHS[1], kind).cells[0]
     assert first.id == "edition" and f"{kind.title()}" in first.source.split("dition")[0]
     for other in set(editions.KINDS) - {kind}:
         assert f"`{other}`" in first.source
@@ -139,7 +151,7 @@ def test_first_cell_says_which_edition_it_is_and_how_to_get_the_others(kind):
 
 
 def test_links_of_an_edition_lead_to_its_own_files(path):
-    texts = [c.source for c in editions.edition(path, "learner").cells if c.cell_type == "markdown"]
+    texts = [c.source for c in made_of(path, "learner").cells if c.cell_type == "markdown"]
     targets = [target for text in texts for _, target in editions.LINK.findall(text)]
     files = {p.name for p in PATHS} | {"GLOSSARY.md"}
     assert targets and {target.split("#")[0] for target in targets} <= files
@@ -326,7 +338,7 @@ def test_lab_opens_the_own_folder_or_the_originals(clone, monkeypatch, capsys, w
 
 
 def test_portable_is_the_learners_with_package_and_words(path):
-    learner, made = editions.edition(path, "learner"), editions.edition(path, "portable")
+    learner, made = made_of(path, "learner"), made_of(path, "portable")
     nbformat.validate(made)
     ids = [cell.id for cell in made.cells]
     assert ids.index("package") == ids.index("setup") - 1 and ids[-1] == "words"
@@ -341,7 +353,7 @@ def test_portable_is_the_learners_with_package_and_words(path):
 
 
 def test_words_of_a_portable_notebook_are_those_it_links_to():
-    words = editions.edition(PATHS[5], "portable").cells[-1].source
+    words = made_of(PATHS[5], "portable").cells[-1].source
     assert "**kernel**: A small square of weights" in words and "**Adam**" not in words
 
 

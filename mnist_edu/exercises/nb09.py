@@ -195,7 +195,12 @@ def _made_up(true: float) -> tuple[np.ndarray, np.ndarray]:
 @functools.cache
 def _best_temperature(true: float) -> float:
     logits, labels = _made_up(true)
-    return float(min(np.geomspace(0.1, 10, 2001), key=lambda t: _cross_entropy(logits / t, labels)))
+    grid, low, high = np.geomspace(0.1, 10, 2001), 0, 2000
+    while low < high:  # the loss has one valley: its bottom lies on the lower side
+        middle = (low + high) // 2
+        left, right = (_cross_entropy(logits / t, labels) for t in grid[middle : middle + 2])
+        low, high = (low, middle) if left <= right else (middle + 1, high)
+    return float(grid[low])
 
 
 def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
