@@ -22,8 +22,8 @@ pytestmark = pytest.mark.slow
 DIGITS = digits()
 SETTINGS = {"seed": 3, "train_images": 300, "start_images": 120, "summit_images": 40}
 SETTINGS |= {"summit_epochs": 4, "judged_images": 60, "timed_runs": 3, "ruler_images": 100}
-GUESSES = ("layer", "share", "pull", "strength", "strided", "averaging", "race", "ablation")
-GUESSES += ("gpu", "shift")
+GUESSES = ("layer", "share", "pull", "strength", "margin", "frozen", "strided", "averaging", "race")
+GUESSES += ("ablation", "gpu", "shift")
 DEFINITIONS = ("prepare", "network", "fit", "count", "fastest", "layer-seconds", "step-seconds")
 DEFINITIONS += (
     "other-seconds",
@@ -37,7 +37,18 @@ DEFINITIONS += (
     "batches",
     "train",
 )
-DEFINITIONS += ("ladder", "failures", "augment", "summit-network", "settle", "nine", "judge")
+DEFINITIONS += (
+    "trimmed",
+    "patches",
+    "frozen",
+    "ladder",
+    "failures",
+    "augment",
+    "summit-network",
+    "settle",
+    "nine",
+    "judge",
+)
 DEFINITIONS += ("summit-recipes", "narrow")
 
 
@@ -93,6 +104,7 @@ def test_settings_and_splits(built):
 START = ["Rescaling", "Reshape"]
 POOLED = ["MaxPooling2D", "ReLU"]
 STRIDED = ["12 5 2 valid relu bias", "32 3 2 same relu bias", "Flatten"]
+SIXTEEN = ["Cropping2D", "16 5 2 valid relu bias", "32 3 2 same relu bias", "Flatten"]
 NETWORKS = {
     "keras_example": [
         *("32 3 1 valid linear bias", *POOLED, "64 3 1 valid linear bias", *POOLED),
@@ -103,16 +115,22 @@ NETWORKS = {
         *("Flatten", "256 relu"),
     ],
     "strided": [*STRIDED, "64 relu"],
-    "without_dense": STRIDED,
+    "trimmed": ["Cropping2D", *STRIDED, "64 relu"],
+    "sixteen": [*SIXTEEN, "64 relu"],
+    "without_dense": SIXTEEN,
     "normalised": [
-        *("12 5 2 valid linear bias", "BatchNormalization", "ReLU"),
+        *("Cropping2D", "16 5 2 valid linear bias", "BatchNormalization", "ReLU"),
         *("32 3 2 same linear bias", "BatchNormalization", "ReLU", "Flatten", "64 relu"),
     ],
 }
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@about("11", "network, strided, failures", "a network has another layer than the one described")
+@about(
+    "11",
+    "network, strided, trimmed, frozen, failures",
+    "a network has another layer than the one described",
+)
 def test_networks_of_the_race_layer_by_layer(built, name):
     model = built[name]()
     assert kinds(model) == [*START, *NETWORKS[name], "10 linear"]
@@ -443,19 +461,22 @@ def test_adam_steps_as_its_paper_says(built, name, rate, memories):
 
 
 @about(
-    "11", "optimizers", "not Muon for the kernels between and Adam for biases and the last layer"
+    "11",
+    "optimizers, ladder",
+    "not Muon for the kernels between and Adam for biases and the last layer",
 )
-def test_muon_steps_hidden_kernels_and_leaves_the_rest_to_adam(built):
+@pytest.mark.parametrize(("name", "rate"), [("muon", 0.035), ("fast_muon", 0.06)])
+def test_muon_steps_hidden_kernels_and_leaves_the_rest_to_adam(built, name, rate):
     start, gradients, factors = weights_and_gradients()
     weights = [tf.Variable(part) for part in start]
-    update = built["muon"](weights)
+    update = built[name](weights)
     own, mean = [Adam(0.01, 0.7, 0.9) for _ in start], {0: 0.0, 2: 0.0}
     for some, factor in zip(gradients, factors, strict=True):
         update([tf.constant(part) for part in some], factor)
         for i, gradient in enumerate(some):
             if i in mean:
                 mean[i] = 0.6 * mean[i] + gradient
-                start[i] = start[i] - 0.035 * factor * polar(gradient + 0.6 * mean[i])
+                start[i] = start[i] - rate * factor * polar(gradient + 0.6 * mean[i])
             else:
                 start[i] = start[i] - own[i].step(gradient, factor)
     for i, (found, wanted) in enumerate(zip(weights, start, strict=True)):
@@ -578,13 +599,13 @@ def test_drawn_networks_are_those_that_are_built(built, drawn, name):
     assert [layer.window for layer in stack if "conv" in layer.name] == windows
 
 
-@about("11", "opening, ladder-figure, look-seeds, record-table", "another row of the stored race")
+@about("11", "opening, ladder-figure, look-seeds", "another row of the stored race")
 def test_stored_race_is_shown_under_its_names(built):
-    found = run(built, "opening", "ladder-figure", "look-seeds", "record-table")
+    run(built, "opening", "ladder-figure", "look-seeds")
     (_, (both, _), _), (_, (seconds, wrong), _) = built["kept"].drawn[-2:]
     ladder = nb11.stored("race")["ladder_summary"]
     assert [round(np.mean(part), 4) for part in both.values()] == [
-        ladder[name]["seconds"][0] for name in ("Keras' example, 8 passes with fit", "1.3 passes")
+        ladder[name]["seconds"][0] for name in ("Keras' example, 8 passes with fit", "2 passes")
     ]
     assert list(seconds) == list(wrong) == list(built["ladder"])
     for name in seconds:
@@ -593,7 +614,6 @@ def test_stored_race_is_shown_under_its_names(built):
         )
     low, high = nb11.stored("race")["race_summary"]["notebook 11"]["accuracy"][1:]
     assert built["kept"].compared == [round(10_000 * (high - low))]
-    assert found["rungs_of_ours"]["notebook 11"] == ladder["1.3 passes"]
 
 
 def lean(*stack):
@@ -662,6 +682,48 @@ def test_lean_solution_is_within_its_price_and_trained_as_said(built):
     assert (asked[1][0] is some["some_x"], asked[1][1] is some["some_y"]) == (True, True)
     how = {"optimizer": built["muon"], "batch": 64, "seed": 3, "epochs": 100.0}
     assert asked[1][2] == how and make is found["lean"]
+
+
+@about("11", "look-margin, look-frozen", "another margin, or another saving than the text says")
+def test_what_is_cut_off_and_what_is_frozen_is_counted(built):
+    run(built, "look-margin", "look-frozen")
+    images = built["train_x"].astype(float)
+    border = np.ones((28, 28), bool)
+    border[2:26, 2:26] = False
+    first, second, rest = 100 * 25 * 16, 25 * 9 * 16 * 32, 25 * 32 * 64 + 64 * 10
+    assert first == 40_000 and first + second + rest == 207_040
+    with_first = 2 * (3 * (first + second + rest) - first)
+    saved = 2 * (first + second)  # gradients of the weights, and of what the second layer gets
+    assert built["kept"].compared == pytest.approx(
+        [images[:, border].sum() / images.sum(), saved / with_first]
+    )
+
+
+@about("11", "patches, frozen", "other patterns, another scale or bias, or the layer still learns")
+def test_first_layer_answers_alike_to_patches_and_is_not_changed(built):
+    images = built["train_x"]
+    model = built["sixteen"]()
+    built["first_from_patches"](model, images)
+    answers = model.layers[2](model.layers[1](model.layers[0](images)))  # the margin is cut off
+    first = model.layers[3]
+    assert answers.shape[1:] == (24, 24, 1) and not first.trainable
+    first.activation = keras.activations.linear
+    found = np.reshape(first(answers), (-1, 16))
+    np.testing.assert_allclose(found[:, :8], -found[:, 8:], atol=1e-3)
+    np.testing.assert_allclose(found.mean(0), 0, atol=1e-3)
+    spread = np.cov(found[:, :8].T)
+    np.testing.assert_allclose(spread, np.diag(np.diag(spread)), atol=1e-3)
+    assert 0.8 < np.diag(spread).min() and np.diag(spread).max() < 1
+    patches = np.lib.stride_tricks.sliding_window_view(answers[..., 0], (5, 5), axis=(1, 2))
+    wanted = np.sort(np.linalg.eigvalsh(np.cov(patches[:, ::2, ::2].reshape(-1, 25).T)))[-8:]
+    np.testing.assert_allclose(np.diag(spread), wanted / (wanted + 0.01), rtol=1e-3)
+    before = first.get_weights()
+    make = lambda: built["sixteen"]()  # noqa: E731
+    how = built["finish"] | {"make": make, "epochs": 1, "batch": 50}
+    trained, _ = built["train"](images, built["train_y"], **how)
+    kernel = next(x for x in trained.layers if hasattr(x, "kernel")).get_weights()
+    for now, then in zip(kernel, before, strict=True):
+        np.testing.assert_allclose(now, then, atol=1e-5)
 
 
 @about("11", "batches", "not each image once a pass, or another number of steps")
@@ -741,6 +803,7 @@ def test_network_is_told_that_it_trains(built):
 
 BASE = {"epochs": 1, "batch": 128, "smoothing": 0.0, "optimizer": "adam", "factors": "one_cycle"}
 BASE |= {"make": "keras_example", "policy": "float32", "jit": False, "change": "as_it_is"}
+BASE |= {"prepare": None}
 
 
 def settings_of(built, how):
@@ -761,14 +824,19 @@ def test_each_rung_of_the_ladder_changes_what_its_name_says(built):
         ("the record's network, 1 pass", {"epochs": 1, "make": "record", "batch": 256}),
         ("stride in place of pooling", {"make": "strided"}),
         ("Muon", {"optimizer": "muon"}),
-        ("batches of 192", {"batch": 192}),
         ("label smoothing", {"smoothing": 0.1}),
-        ("1.3 passes", {"epochs": 1.3}),
+        ("without the margin", {"make": "trimmed"}),
+        (
+            "a first layer from patches",
+            {"make": "sixteen", "prepare": "first_from_patches"},
+        ),
+        ("batches of 512", {"batch": 512, "optimizer": "fast_muon"}),
+        ("2 passes", {"epochs": 2}),
     ]
     assert list(ladder)[1:] == [name for name, _ in changes]
     for before, after, (name, change) in zip(rungs, rungs[1:], changes, strict=False):
         assert {key: after[key] for key in after if after[key] != before[key]} == change, name
-    assert built["finish"] == ladder["1.3 passes"][1]
+    assert built["finish"] == ladder["2 passes"][1]
 
 
 @about("11", "failures", "what was tried changes more than one thing of the last rung")
@@ -780,6 +848,7 @@ def test_each_failure_changes_one_thing_of_the_last_rung(built):
         tried = settings_of(built, how)
         changed[name] = {key: tried[key] for key in tried if tried[key] != finish[key]}
     assert changed == {
+        "tried: 16 filters that learn": {"prepare": None},
         "tried: no dense layer of 64": {"make": "without_dense"},
         "tried: batch normalisation": {"make": "normalised"},
         "tried: 16 bits": {"policy": "mixed_bfloat16"},

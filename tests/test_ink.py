@@ -391,15 +391,17 @@ def test_note_on_a_dark_desk_is_found_and_its_boxes_lie_on_the_page(turn):
 
 
 @pytest.mark.parametrize("digit", [0, 3, 6, 9])
-def test_thick_digit_alone_on_squared_paper_is_no_stain(digit):
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 5))]
+)
+def test_thick_digit_alone_on_squared_paper_is_no_stain(digit, seed):
     """Where the squares are broken, their sides were taken for the strokes."""
-    for seed in range(5):
-        generator = np.random.default_rng(seed)
-        large = cv2.resize(PADS[digit], (300, 300), interpolation=cv2.INTER_AREA) / 255
-        thick = cv2.dilate(large, np.ones((25, 25), np.uint8))
-        sheet = rendered.placed(thick, 600, 800, generator)
-        sheet = rendered.ruled(sheet, 40, 0.9, squared=True, tilt=generator.uniform(-0.04, 0.04))
-        assert read(ink.to_mnist(rendered.photo(sheet, generator, turned=0.02))) == digit
+    generator = np.random.default_rng(seed)
+    large = cv2.resize(PADS[digit], (300, 300), interpolation=cv2.INTER_AREA) / 255
+    thick = cv2.dilate(large, np.ones((25, 25), np.uint8))
+    sheet = rendered.placed(thick, 600, 800, generator)
+    sheet = rendered.ruled(sheet, 40, 0.9, squared=True, tilt=generator.uniform(-0.04, 0.04))
+    assert read(ink.to_mnist(rendered.photo(sheet, generator, turned=0.02))) == digit
 
 
 def test_stain_beside_digits_is_no_digit():
