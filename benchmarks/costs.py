@@ -115,15 +115,14 @@ def measure_convolutions() -> dict:
     """Time a training step of the small CNN of 06 on one core, as two notebooks at a time have."""
 
     def one_step(switch: str) -> float:
-        names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-        env = os.environ | dict.fromkeys(names, "1") | {"TF_ENABLE_ONEDNN_OPTS": switch}
+        env = os.environ | dict.fromkeys(series.THREADS, "1") | {"TF_ENABLE_ONEDNN_OPTS": switch}
         how = {"capture_output": True, "check": True, "text": True}
         return float(subprocess.run([sys.executable, "-c", STEP], env=env, **how).stdout)
 
-    ways = {"step of the small CNN, one core, without oneDNN": lambda: one_step("0")}
-    return in_turn(
-        ways | {"step of the small CNN, one core, with oneDNN": lambda: one_step("1")}, 5
-    )
+    step = "step of the small CNN, one core, {} oneDNN"
+    switches = {"without": "0", "with": "1"}
+    ways = {step.format(word): lambda s=s: one_step(s) for word, s in switches.items()}
+    return in_turn(ways, 5)
 
 
 def measure_drawing() -> dict:
@@ -222,22 +221,14 @@ def watch_memory(psutil: ModuleType, peaks: dict[str, int], stop: threading.Even
                 continue
 
 
-MEASURES = (
-    measure_imports,
-    measure_plots,
-    measure_loads,
-    measure_drawing,
-    measure_convolutions,
-)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--series", action="store_true", help="the quick series too")
     parser.add_argument("--full", action="store_true", help="the full series too")
     chosen = parser.parse_args()
     page = shared.stored("costs") | {"machine": shared.machine(), "seconds": {}}
-    for measure in MEASURES:
+    measures = (measure_imports, measure_plots, measure_loads, measure_drawing)
+    for measure in (*measures, measure_convolutions):
         page["seconds"][measure.__name__.removeprefix("measure_")] = measure()
     for name, asked in (("quick", chosen.series), ("full", chosen.full)):
         if asked:

@@ -31,8 +31,8 @@ SUMMIT = (*RACE, "augment", "summit-network", "settle", "nine", "judge", "summit
 
 def lesson(cell_ids: Sequence[str], threads: int | None = None) -> dict:
     """Execute cells of notebook 11, and return their names; TensorFlow gets that many threads."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a run of the series
+    for name, value in ({"TF_CPP_MIN_LOG_LEVEL": "3"} | series.with_one_dnn()).items():
+        os.environ.setdefault(name, value)
     if threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     import keras

@@ -37,6 +37,7 @@ REASONS = {  # of errors that a notebook ends with
     "ResourceExhaustedError": "too little memory: run fewer notebooks at a time, with --jobs 1",
     "AssertionError": "a check of the notebook itself failed",
 }
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 QUIET = "c = get_config()\nc.IPKernelApp.capture_fd_output = False\n"
 
 
@@ -112,24 +113,27 @@ def settings(path: Path, full: bool, **more: object) -> dict:
 
 
 def environment(jobs: int, profile: Path) -> dict[str, str]:
-    """Return the environment of a run: cores shared out, TensorFlow's log kept out of cells.
-
-    TensorFlow multiplies with oneDNN, which newer processors do without being asked. On older ones
-    a step of a convolutional network then takes about half of the time on one core.
-    """
+    """Return the environment of a run: cores shared out, TensorFlow's log kept out of cells."""
     config = profile / "profile_default" / "ipython_kernel_config.py"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(QUIET, "utf-8")
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    env = dict(os.environ, IPYTHONDIR=str(profile), TF_CPP_MIN_LOG_LEVEL="3")
+    env = dict(with_one_dnn() | os.environ, IPYTHONDIR=str(profile), TF_CPP_MIN_LOG_LEVEL="3")
     env["PYTHONIOENCODING"] = "utf-8"
-    if platform.machine().lower() in ("x86_64", "amd64"):  # elsewhere nobody has measured it
-        env.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     env["MNIST_EDU_CACHE"] = str(_kept_or(profile / "cache"))
     if named := files.named_folder():
         env["MNIST_EDU_DATA"] = str(named.absolute())
-    return env | dict.fromkeys(names, threads)
+    return env | dict.fromkeys(THREADS, threads)
+
+
+def with_one_dnn() -> dict[str, str]:
+    """Return what makes TensorFlow multiply with oneDNN; newer processors need not be asked.
+
+    On older ones a step of a convolutional network takes about half of the time with it, on one
+    core. Where a variable is set already, that should win.
+    """
+    measured = platform.machine().lower() in ("x86_64", "amd64")
+    return {"TF_ENABLE_ONEDNN_OPTS": "1"} if measured else {}
 
 
 def lab_environment(profile: Path) -> dict[str, str]:
