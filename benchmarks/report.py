@@ -90,8 +90,7 @@ def with_minutes(text: str) -> str:
         If a notebook has no line in the table, or more than one.
     """
     for path in series.find().values():
-        about = "~" * (path.stem in estimates())
-        minutes = f" {minutes_to_read(path)} min | {about}{minutes_to_run(path.stem)} min |"
+        minutes = f" {minutes_to_read(path)} min | {minutes_to_run(path.stem)} min |"
         line = re.compile(rf"^(\| \[[^|]*\]\(notebooks/{path.name}\) \|[^|]*\|).*$", re.M)
         text, found = line.subn(rf"\1{minutes}", text)
         if found != 1:
@@ -117,15 +116,8 @@ def minutes_to_run(name: str) -> int:
     return math.ceil(measured_seconds(name) / 60)
 
 
-def estimates() -> dict[str, dict]:
-    """Return what stands in for notebooks until they are measured."""
-    page = shared.stored("costs")
-    measured = page["full"]["notebooks"]
-    return {k: row for k, row in page.get("estimates", {}).items() if k not in measured}
-
-
 def measured_seconds(name: str) -> float:
-    return (estimates() | shared.stored("costs")["full"]["notebooks"])[name]["seconds"]
+    return shared.stored("costs")["full"]["notebooks"][name]["seconds"]
 
 
 def run_sentence(name: str) -> str:
@@ -157,13 +149,12 @@ def costs(page: dict) -> str:
 
 
 def series_row(kind: str, run: dict) -> list[str]:
-    # What was measured alone, after the series, is no part of its time.
-    notebooks = {k: row for k, row in run["notebooks"].items() if "later" not in row}
-    slowest = max(row["seconds"] for row in notebooks.values())
-    peak = max(row["peak_mb"] for row in notebooks.values()) / 1000
+    notebooks = run["notebooks"].values()
+    slowest = max(row["seconds"] for row in notebooks)
+    peak = max(row["peak_mb"] for row in notebooks) / 1000
     what = f"the {kind} series, {len(notebooks)} notebooks, two at a time"
     told = f"slowest notebook {minutes(slowest)}, most memory {peak:.1f} GB"
-    if cells := [row["longest_seconds"] for row in notebooks.values() if "longest_seconds" in row]:
+    if cells := [row["longest_seconds"] for row in notebooks if "longest_seconds" in row]:
         told += f", longest cell {max(cells):.0f} s"
     ratio = f"{run['seconds'] / run['one_by_one']:.2g}" if "one_by_one" in run else "–"
     return [what, minutes(run["seconds"]), told, ratio]

@@ -21,7 +21,6 @@ from mnist_edu.exercises import nb11
 README = (shared.ROOT / "README.md").read_text("utf-8")
 LOCK = (shared.ROOT / "requirements.lock").read_text("utf-8")
 NOTEBOOKS = [path.stem for path in series.find().values()]
-MEASURED = [name for name in NOTEBOOKS if name not in report.estimates()]  # the others say so
 PAGES = {path.stem: shared.read(path) for path in sorted(shared.MEASURED.glob("*.json"))}
 PACKED = [Path(REAL or "") / name for name in download.FILES]
 SUMMARIES = [(name, part[:-8]) for name in PAGES for part in PAGES[name] if "_summary" in part]
@@ -104,14 +103,6 @@ def test_minutes_to_run_are_rounded_up(monkeypatch, seconds, minutes, said):
     monkeypatch.setattr(shared, "stored", lambda name: page)
     assert report.minutes_to_run("06") == minutes
     assert report.run_sentence("06") == f"The cells run in {said}"
-
-
-def test_a_measurement_takes_the_place_of_an_estimate(monkeypatch):
-    page = {"full": {"notebooks": {"06": {"seconds": 30.0}}}}
-    page["estimates"] = {"06": {"seconds": 500.0}, "09": {"seconds": 80.0}}
-    monkeypatch.setattr(shared, "stored", lambda name: page)
-    assert list(report.estimates()) == ["09"]
-    assert (report.measured_seconds("06"), report.measured_seconds("09")) == (30.0, 80.0)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -201,12 +192,9 @@ def test_picture_is_drawn_from_the_stored_numbers(pictures, name):
 @pytest.mark.parametrize("name", ["bench-memory", "bench-minutes"])
 def test_picture_shows_all_notebooks_in_order(pictures, name):
     (axes,) = pictures[name].axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == MEASURED
+    assert [label.get_text() for label in axes.get_yticklabels()] == NOTEBOOKS
 
 
-def test_every_notebook_is_measured_in_order_or_its_estimate_says_so():
+def test_every_notebook_is_measured_in_order():
     for kind in ("quick", "full"):
-        assert list(PAGES["costs"][kind]["notebooks"]) == MEASURED
-    for name in report.estimates():
-        assert re.search(rf"{name}.*\| ~\d+ min \|$", README, re.M)
-        assert "(an estimate)" in report.title(series.notebooks_folder() / f"{name}.ipynb")
+        assert list(PAGES["costs"][kind]["notebooks"]) == NOTEBOOKS
