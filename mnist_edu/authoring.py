@@ -32,23 +32,39 @@ def store(path: Path) -> None:
     WentWrong
         If MNIST cannot be had, a cell fails, or the outputs hold a path of this machine.
     """
-    nbformat, nbclient = needs("nbformat", "run"), needs("nbclient", "run")
     data.load("mnist")
-    notebook = nbformat.read(path, as_version=4)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        env = series.environment(1, Path(profile)) | {"MNIST_EDU_RESULTS": ""}
-        place = {"metadata": {"path": profile}}
-        how = {"timeout": 900, "record_timing": False, "resources": place}
-        try:
-            nbclient.NotebookClient(notebook, **how).execute(env=env)
-        except nbclient.exceptions.CellExecutionError as error:
-            raise WentWrong(f"{path.name} was not stored, a cell failed: {error}") from None
+    notebook = needs("nbformat", "run").read(path, as_version=4)
+    execute(notebook, f"{path.name} was not stored")
     normalise(notebook)
     found = MACHINE_PATH.search(json.dumps([cell.get("outputs") for cell in notebook.cells]))
     if found:
         raise WentWrong(f"{path.name}: an output holds a path of this machine: {found.group()}")
     _write(path, notebook)
     stored.keep(path)
+
+
+def execute(notebook, unless: str, startup: str = "") -> None:
+    """Execute a notebook in place, in a fresh kernel with a profile of its own.
+
+    ``startup`` is code that runs there first.
+
+    Raises
+    ------
+    WentWrong
+        If a cell fails: ``unless`` and its error.
+    """
+    nbclient = needs("nbclient", "run")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        env = series.environment(1, Path(profile)) | {"MNIST_EDU_RESULTS": ""}
+        first = Path(profile) / "profile_default" / "startup" / "first.py"
+        first.parent.mkdir(parents=True, exist_ok=True)
+        first.write_text(startup, "utf-8")
+        place = {"metadata": {"path": profile}}
+        how = {"timeout": 1800, "record_timing": False, "resources": place}
+        try:
+            nbclient.NotebookClient(notebook, **how).execute(env=env)
+        except nbclient.exceptions.CellExecutionError as error:
+            raise WentWrong(f"{unless}, a cell failed: {error}") from None
 
 
 def normalise(notebook) -> None:

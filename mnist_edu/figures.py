@@ -6,13 +6,12 @@ format takes the stored pictures as they are, see :func:`mnist_edu.authoring.fig
 
 import base64
 import io
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from mnist_edu import series
+from mnist_edu import authoring, series
 from mnist_edu.cache import whole
-from mnist_edu.errors import AskedWrongly, WentWrong, needs
+from mnist_edu.errors import AskedWrongly, needs
 
 MIMES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 TEXT = 9.0  # points: the text of the stored pictures ...
@@ -63,22 +62,13 @@ def draw(
 
 def _run(path: Path, form: str, width: float, text: float, quick: bool) -> dict[str, bytes]:
     """Return the figures of a notebook, drawn in a run of it, by the names in their tags."""
-    nbformat, nbclient = needs("nbformat", "run"), needs("nbclient", "run")
+    nbformat = needs("nbformat", "run")
     notebook = nbformat.read(path, as_version=4)
     lines = [f"{name} = {value!r}" for name, value in series.settings(path, not quick).items()]
     tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
     at = next(i for i, found in enumerate(tags) if "parameters" in found)
     notebook.cells.insert(at + 1, nbformat.v4.new_code_cell("\n".join(lines)))
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        env = series.environment(1, Path(profile)) | {"MNIST_EDU_RESULTS": ""}
-        startup = Path(profile) / "profile_default" / "startup" / "figures.py"
-        startup.parent.mkdir(parents=True, exist_ok=True)
-        startup.write_text(STARTUP.format(form, width, text), "utf-8")
-        how = {"timeout": 1800, "resources": {"metadata": {"path": profile}}}
-        try:
-            nbclient.NotebookClient(notebook, **how).execute(env=env)
-        except nbclient.exceptions.CellExecutionError as error:
-            raise WentWrong(f"{path.name}: no figures, a cell failed: {error}") from None
+    authoring.execute(notebook, f"{path.name}: no figures", STARTUP.format(form, width, text))
     return _tagged(notebook, MIMES[form])
 
 
