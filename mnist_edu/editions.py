@@ -44,6 +44,7 @@ USE_AN_ANSWER = {
     "09": ("cooled", "turned"),
     "12": ("ex-4-look",),
 }
+UNANSWERED = "# It needs your answer to the exercise above, and stops with an error until then.\n"
 PIP_NAMES = {"cv2": "opencv-python-headless", "PIL": "pillow"}  # others are named as modules are
 TITLE = "#@title Answer"
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
@@ -176,6 +177,7 @@ def _empty_solutions(notebook, may_fail: tuple[str, ...]) -> None:
                 cell.metadata.pop(name, None)
         if cell.id in may_fail:
             cell.metadata["tags"] = [*tags, "raises-exception"]
+            cell.source = UNANSWERED + cell.source
 
 
 # --- Teachers ------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ def test_nothing_has_run_and_code_is_as_stored(path, kind):
             assert cell.outputs == [] and cell.execution_count is None, cell.id
             emptied = kind == "pupil" and "solution" in tags(cell)
             code = cell.source.removeprefix(f"{editions.TITLE}\n")
+            code = code.removeprefix(editions.UNANSWERED)
             assert code == ("" if emptied else stored[cell.id].source)
 
 
@@ -116,7 +117,7 @@ def test_answer_that_stands_in_the_code_of_a_cell_is_folded(path):
 
 
 def test_pupil_runs_on_where_a_cell_needs_an_answer_that_was_not_written(path):
-    """Cells that load what only an exercise defines may raise; no others may."""
+    """Cells that load what only an exercise defines may raise, and say so; no others may."""
     stored = as_stored(path).cells
     code = [c for c in stored if c.cell_type == "code" and not c.source.startswith("%%")]
     needy = set()
@@ -129,6 +130,7 @@ def test_pupil_runs_on_where_a_cell_needs_an_answer_that_was_not_written(path):
     assert {c.id for c in made if "raises-exception" in tags(c)} == needy - {
         c.id for c in stored if "raises-exception" in tags(c)
     }
+    assert {c.id for c in made if c.source.startswith(editions.UNANSWERED)} == needy
 
 
 def loaded(code):
