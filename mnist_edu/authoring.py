@@ -43,7 +43,7 @@ def store(path: Path) -> None:
     stored.keep(path)
 
 
-def execute(notebook, unless: str, startup: str = "") -> None:
+def execute(notebook, otherwise: str, startup: str = "") -> None:
     """Execute a notebook in place, in a fresh kernel with a profile of its own.
 
     ``startup`` is code that runs there first.
@@ -51,7 +51,7 @@ def execute(notebook, unless: str, startup: str = "") -> None:
     Raises
     ------
     WentWrong
-        If a cell fails: ``unless`` and its error.
+        If a cell fails: ``otherwise`` and its error.
     """
     nbclient = needs("nbclient", "run")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -60,11 +60,11 @@ def execute(notebook, unless: str, startup: str = "") -> None:
         first.parent.mkdir(parents=True, exist_ok=True)
         first.write_text(startup, "utf-8")
         place = {"metadata": {"path": profile}}
-        how = {"timeout": 1800, "record_timing": False, "resources": place}
+        how = {"timeout": 900, "record_timing": False, "resources": place}
         try:
             nbclient.NotebookClient(notebook, **how).execute(env=env)
         except nbclient.exceptions.CellExecutionError as error:
-            raise WentWrong(f"{unless}, a cell failed: {error}") from None
+            raise WentWrong(f"{otherwise}, a cell failed: {error}") from None
 
 
 def normalise(notebook) -> None:

@@ -44,7 +44,9 @@ USE_AN_ANSWER = {
     "09": ("cooled", "turned"),
     "12": ("ex-4-look",),
 }
-UNANSWERED = "# It needs your answer to the exercise above, and stops with an error until then.\n"
+UNANSWERED = (
+    "# This cell needs your answer to the exercise above: until then it ends in an error.\n"
+)
 PIP_NAMES = {"cv2": "opencv-python-headless", "PIL": "pillow"}  # others are named as modules are
 TITLE = "#@title Answer"
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
