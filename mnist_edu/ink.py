@@ -190,7 +190,7 @@ def _join(pieces: np.ndarray) -> np.ndarray:
 
 
 def _is_whole(width: float, height: float, pen: float, length: float) -> bool:
-    """Tell a digit from a stray mark, a dash, a hair, a spot or an edge of something large.
+    """Tell a digit from a stray mark, a dash, a hair, a spot or a band as high as digits.
 
     What is usual is 1; the length of the strokes is in widths of their own.
     """

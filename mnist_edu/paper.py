@@ -31,7 +31,7 @@ def ink_of(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, ...
     ink = _clear(_difference(grey, without))
     mask = _strokes(ink)
     if "lines" not in without and max(mask.shape) > 100:  # in fewer pixels strokes are as thin
-        mask = _without_lines(ink, mask)
+        mask = _off_dark_ground(grey, mask, _without_band(_without_lines(ink, mask)))
     if not 0 < mask.mean() < 0.7:
         raise ValueError(f"almost everything is ink, and no digit can be seen: {ADVICE}")
     return ink, mask, scale * back
@@ -288,12 +288,13 @@ def _outdone(pieces, circles, stats, rest: np.ndarray) -> np.ndarray:
     if not outdone.any():
         return outdone
     elsewhere, others, _, parts = _shapes(rest)
-    sides = parts[:, 2:4].max(axis=1, initial=0) / side
-    strokes = (sides > 0.03) & (sides < 0.5)  # no specks of noise, no lines of the paper
-    strokes &= ~_level_or_upright(elsewhere, max(5, side // 30))
+    specks = parts[:, 2:4].max(axis=1, initial=0) < 0.03 * side
+    lines = (others < max(4, side / 80)) & _level_or_upright(elsewhere, max(5, side // 30))
+    strokes = ~specks & ~lines
+    if strokes.sum() < 4:  # they may be the thin parts of the same digit
+        return np.zeros(len(outdone), bool)
     others, lengths = others[strokes], parts[strokes, cv2.CC_STAT_AREA] / others[strokes]
-    usual = typical(others, lengths) if len(others) else np.inf
-    outdone &= (circles > 3 * usual) & (areas / circles < 2 * lengths.sum())
+    outdone &= (circles > 3 * typical(others, lengths)) & (areas / circles < 2 * lengths.sum())
     for n in np.flatnonzero(outdone):
         hull = cv2.convexHull(np.argwhere(pieces == n + 1)[:, None])
         outdone[n] = areas[n] > 0.6 * cv2.contourArea(hull)
@@ -361,6 +362,34 @@ def _without_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return rest if rest.sum() > enough else mask
 
 
+def _without_band(mask: np.ndarray) -> np.ndarray:
+    """Remove a printed band: flat, and three times as long as all other ink."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    sides = stats[1:, 2:4].max(axis=1)
+    number, (others, long) = 1 + sides.argmax(), np.sort(np.append(sides, [0, 0]))[-2:]
+    _, box, _ = cv2.minAreaRect(np.argwhere(pieces == number))
+    flat = 1.5 * min(box) < others  # beside specks a "band" is a digit 1
+    return mask & (pieces != number) if flat and long > 3 * others else mask
+
+
+def _off_dark_ground(grey: np.ndarray, mask: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Remove pieces beside which it goes on as dark: corners of a band, a table or a shadow.
+
+    ``rest`` is what is left of ``mask`` without the lines of the paper.
+    """
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(rest.astype(np.uint8))
+    kept, near = np.ones(count, bool), np.ones((9, 9), np.uint8)
+    for n in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > 20):  # smaller ones are specks
+        left, top, width, height = stats[n, :4]
+        place = slice(max(0, top - 4), top + height + 4), slice(max(0, left - 4), left + width + 4)
+        piece = np.uint8(pieces[place] == n)
+        around = grey[place][(cv2.dilate(piece, near) > 0) & ~mask[place]]
+        apart = abs(around - np.median(grey[place][piece > 0]))
+        limit = 0.1 * np.percentile(apart, 90) if len(apart) else 0
+        kept[n] = (apart < limit).sum() <= 0.2 * len(apart)
+    return kept[pieces] & rest
+
+
 def _beside(rest: np.ndarray, lines: np.ndarray, large: int) -> np.ndarray:
     """Return the pieces that reach beyond the lines, or are large: others are left of the lines."""
     _, pieces = cv2.connectedComponents(rest.astype(np.uint8))
@@ -416,10 +445,8 @@ def _level_lines(ink: np.ndarray, slope: float, margin: float) -> Iterator[tuple
     inside = width - beyond / max(abs(slope), 1e-9)  # pixels of the row in the image
     inked = cv2.reduce(np.uint8(level > 15), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
     for row in np.flatnonzero((inked > 0.75 * inside) & (inside > 0.15 * width)):
-        places = np.flatnonzero(level[row] > 15)
-        thin = level[row, places[level[row, places] <= 100]]
-        ends = np.ptp(places) < 0.9 * width  # before the edge, as a flat stroke does
-        if len(thin) > 0.4 * inside[row] and not (ends and inside[row] > 0.95 * width):
+        thin = level[row][(level[row] > 15) & (level[row] <= 100)]
+        if len(thin) > 0.4 * inside[row]:
             yield int(row), float(np.median(thin)) / 100
 
 

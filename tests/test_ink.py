@@ -377,6 +377,81 @@ def test_dark_edge_of_a_picture_is_no_ink(edge):
     assert found_on(np.round(page).astype(np.uint8)) == [4, 0, 6]
 
 
+def rows_of(*rows, pen=16) -> np.ndarray:
+    """Return rows of digits below each other, as ink in 0..1."""
+    high = 240
+    return np.vstack([sheet_of(digits, pen)[:high] for digits in rows])
+
+
+def test_shadow_with_straight_edges_over_digits_is_no_stroke():
+    """Upright and level strokes of the digits were taken for lines of the paper, and the shadow,
+    longer than wide, for the only stroke."""
+    sheet = rows_of([1, 7, 4, 0], [4, 1, 7, 2], [7, 4, 1, 5])
+    light = np.ones(sheet.shape, np.float32)
+    corners = cv2.boxPoints(((300, 260), (420, 220), 12))
+    cv2.fillPoly(light, [np.int32(corners)], 0.5)
+    light = cv2.GaussianBlur(light, (0, 0), 2)
+    page = np.round(on_paper(sheet) * light).astype(np.uint8)
+    assert found_on(page) == [1, 7, 4, 0, 4, 1, 7, 2, 7, 4, 1, 5]
+
+
+@pytest.mark.parametrize("turn", [0, 3])
+@pytest.mark.parametrize("deep", [20, 36])
+def test_printed_band_with_more_ink_than_the_digits_is_no_digit(deep, turn):
+    sheet = np.vstack([np.zeros((160, 880)), rows_of([3, 6, 8, 5], pen=10)])
+    width = sheet.shape[1]
+    band = cv2.boxPoints(((width / 2 + 60, 80), (width - 160, deep), turn))
+    cv2.fillPoly(sheet, [np.int32(band)], 0.8)
+    assert len(ink.find_digits(on_paper(sheet))[0]) == 4
+
+
+def test_corners_of_a_wide_band_are_no_digits():
+    """A round window does not reach into them, so they were taken for ink on light paper."""
+    sheet = np.vstack([np.zeros((200, 880)), rows_of([3, 6, 8, 5], [0, 2, 9, 6])])
+    sheet[30:150, 40:] = 0.9
+    assert found_on(on_paper(sheet)) == [3, 6, 8, 5, 0, 2, 9, 6]
+
+
+def test_tall_1_beside_smaller_digits_is_no_band():
+    sheet = rows_of([4, 6, 8])
+    cv2.line(sheet, (60, 20), (60, 225), 1.0, 16)
+    boxes, _ = ink.find_digits(on_paper(np.pad(sheet, ((0, 0), (60, 0)))))
+    assert len(boxes) == 4
+
+
+def test_upright_1_beside_specks_is_no_band():
+    page = np.full((400, 300), 225, np.uint8)
+    cv2.line(page, (150, 40), (150, 360), 40, 24)
+    for x, y in ((60, 100), (230, 250), (70, 330)):
+        cv2.circle(page, (x, y), 6, 60, -1)
+    assert read(ink.to_mnist(page)) == 1
+
+
+def test_dot_half_as_high_as_the_digits_is_no_digit():
+    sheet = sheet_of([3, 6, 8])
+    cv2.circle(sheet, (320, 330), 40, 1.0, -1)
+    assert found_on(on_paper(sheet)) == [3, 6, 8]
+
+
+def test_band_as_high_as_the_digits_is_no_digit():
+    """It is too high for ``_without_band``, and too thick a pen writes beside it for a shadow."""
+    sheet = rows_of([3, 6, 8, 1], [5, 2, 0, 4], [9, 7, 4, 6], pen=34)
+    sheet = np.vstack([np.zeros((200, sheet.shape[1])), sheet])
+    sheet[30:140, 10:] = 1
+    assert len(ink.find_digits(on_paper(sheet))[0]) == 12
+
+
+def test_far_part_belongs_to_a_broken_digit_and_a_smudge_does_not():
+    page = np.full((420, 420), 225, np.uint8)
+    body = [(150, 190), (145, 250), (220, 255), (235, 330), (140, 340)]
+    cv2.polylines(page, [np.int32(body)], False, 40, 18)
+    alone = ink.to_mnist(page)
+    cv2.circle(page, (330, 260), 10, 60, -1)
+    np.testing.assert_array_equal(ink.to_mnist(page), alone)
+    cv2.line(page, (160, 95), (270, 90), 40, 18)
+    assert read(ink.to_mnist(page)) == 5
+
+
 @pytest.mark.parametrize("turn", [0, 6])
 def test_note_on_a_dark_desk_is_found_and_its_boxes_lie_on_the_page(turn):
     note = on_paper(sheet_of([5, 2, 0, 6]), 225)[:360]
@@ -402,6 +477,14 @@ def test_thick_digit_alone_on_squared_paper_is_no_stain(digit, seed):
     sheet = rendered.placed(thick, 600, 800, generator)
     sheet = rendered.ruled(sheet, 40, 0.9, squared=True, tilt=generator.uniform(-0.04, 0.04))
     assert read(ink.to_mnist(rendered.photo(sheet, generator, turned=0.02))) == digit
+
+
+@pytest.mark.parametrize(("digit", "blot"), [(2, (120, 190)), (9, (150, 70)), (5, (170, 150))])
+def test_blot_on_the_strokes_of_a_digit_alone_is_ink(digit, blot):
+    page = ink.draw_strokes(rendered.strokes(digit), width=10)
+    cv2.circle(page, blot, 26, 255, -1)
+    level = ink.to_mnist(page, without=("light",))
+    np.testing.assert_allclose(ink.to_mnist(page).astype(int), level, atol=10)
 
 
 def test_stain_beside_digits_is_no_digit():
