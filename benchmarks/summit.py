@@ -8,7 +8,7 @@ fewer passes, on 55,000 training and 5,000 validation digits. Seconds are those 
 settling, not of reading.
 
 Seeds that the file has with the same settings are kept, so a long measurement can be made in
-parts. It takes one core: nine minutes for a seed, two for a line of the ablation::
+parts. One thread for each operation: nine minutes for a seed, two for a line of the ablation::
 
     python benchmarks/summit.py                        # the whole recipe, 5 seeds, test digits
     python benchmarks/summit.py --ablation --seeds 3   # each ingredient left out, validation digits

@@ -123,7 +123,7 @@ SENTENCES = {
     "in notebook 11, with {} of its filters,": WORDS[TRANSFER["transfer_settings"]["width"]],
     "![Seconds of training, {} seeds: ": RACED["race_summary"]["record"]["seeds"],
     "# seconds to {} %: ": int(100 * RACED["race_summary"]["notebook 11"]["accuracy"][0]),
-    "single small network, trained on {} core;": WORDS[CLIMBED["whole_settings"]["threads"]],
+    "trained with {} thread for each operation;": WORDS[CLIMBED["whole_settings"]["threads"]],
     "two notebooks at a time on {} quick CPU cores;": WORDS[PAGES["costs"]["machine"]["cores"]],
     "network that reads more than {} % of the\nMNIST test digits.": int(100 * LOWEST),
     "CNN, read more than {} % of the MNIST test digits": int(100 * LOWEST),
