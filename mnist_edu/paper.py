@@ -30,8 +30,9 @@ def ink_of(image: np.ndarray, without: tuple[str, ...]) -> tuple[np.ndarray, ...
     grey, back = _paper(grey)
     ink = _clear(_difference(grey, without))
     mask = _strokes(ink)
-    if "lines" not in without and max(mask.shape) > 100:  # in fewer pixels strokes are as thin
-        mask = _off_dark_ground(grey, mask, _without_band(_without_lines(ink, mask)))
+    if max(mask.shape) > 100:  # in fewer pixels strokes are as thin
+        rest = mask if "lines" in without else _without_band(_without_lines(ink, mask))
+        mask = rest if "light" in without else _off_dark_ground(grey, mask, rest)
     if not 0 < mask.mean() < 0.7:
         raise ValueError(f"almost everything is ink, and no digit can be seen: {ADVICE}")
     return ink, mask, scale * back
@@ -366,10 +367,12 @@ def _without_band(mask: np.ndarray) -> np.ndarray:
     """Remove a printed band: flat, and three times as long as all other ink."""
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     sides = stats[1:, 2:4].max(axis=1)
-    number, (others, long) = 1 + sides.argmax(), np.sort(np.append(sides, [0, 0]))[-2:]
-    _, box, _ = cv2.minAreaRect(np.argwhere(pieces == number))
-    flat = 1.5 * min(box) < others  # beside specks a "band" is a digit 1
-    return mask & (pieces != number) if flat and long > 3 * others else mask
+    long, others = sorted([*sides, 0], reverse=True)[:2]
+    if not 0 < 3 * others < long:
+        return mask
+    rest = pieces != 1 + sides.argmax()
+    _, box, _ = cv2.minAreaRect(np.argwhere(~rest))
+    return mask & rest if 1.5 * min(box) < others else mask  # else a digit 1 beside specks
 
 
 def _off_dark_ground(grey: np.ndarray, mask: np.ndarray, rest: np.ndarray) -> np.ndarray:
