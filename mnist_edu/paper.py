@@ -357,7 +357,7 @@ def _without_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     reach = 2 * (max(mask.shape) // 200) + 3
     mended = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((reach, 1), np.uint8)) * (across > 0)
     mended |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8)) * (down > 0)
-    rest = _beside((rest | mended).astype(bool) & mask, lines, reach**2)
+    rest = _beside((rest | mended).astype(bool) & mask, lines, reach)
     count = sum(cv2.connectedComponents(np.uint8(part > 0))[0] - 1 for part in (across, down))
     enough = 0.1 * mask.sum() / count  # of one line: a "line" without any other ink is a digit 1
     return rest if rest.sum() > enough else mask
@@ -393,12 +393,14 @@ def _off_dark_ground(grey: np.ndarray, mask: np.ndarray, rest: np.ndarray) -> np
     return kept[pieces] & rest
 
 
-def _beside(rest: np.ndarray, lines: np.ndarray, large: int) -> np.ndarray:
-    """Return the pieces that reach beyond the lines, or are large: others are left of the lines."""
-    _, pieces = cv2.connectedComponents(rest.astype(np.uint8))
-    areas = np.bincount(pieces.ravel())
-    kept = areas > large
-    kept |= np.bincount(pieces[rest & (lines == 0)], minlength=len(areas)) > 0
+def _beside(rest: np.ndarray, lines: np.ndarray, reach: int) -> np.ndarray:
+    """Return the pieces that are strokes, for others are left of the lines.
+
+    They reach beyond the lines, or are large, or long: a digit 1 may run along a line.
+    """
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(rest.astype(np.uint8))
+    kept = (stats[:, cv2.CC_STAT_AREA] > reach**2) | (stats[:, 2:4].max(axis=1) > 2 * reach)
+    kept |= np.bincount(pieces[rest & (lines == 0)], minlength=len(kept)) > 0
     return kept[pieces] & rest
 
 

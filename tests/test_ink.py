@@ -314,6 +314,18 @@ def test_one_that_stands_on_a_line_of_the_paper_stays():
     assert len(boxes) == 2 and np.abs(boxes[:, 1] - [100, 300]).max() <= 4
 
 
+@pytest.mark.parametrize(("width", "pen", "seed"), [(4, 0.85, 0), (5, 0.85, 1), (3, 1.0, 0)])
+def test_thin_one_that_runs_along_a_line_of_the_paper_is_found(width, pen, seed):
+    sheet = np.zeros((1400, 1000))
+    for x in (150, 350, 550, 750):
+        cv2.ellipse(sheet, (x, 200), (22, 36), 0, 0, 360, 1, 5)
+    sheet[490:560, 600 : 600 + width] = 1  # lines at 600 to 603
+    sheet[520:545, 600 : 600 + width] = pen
+    ruled = rendered.ruled(sheet, 40, 0.7, squared=True)
+    boxes, _ = ink.find_digits(rendered.photo(ruled, np.random.default_rng(seed)))
+    assert len(boxes) == 5 and abs(boxes[4, 1] - 490) < 12 and boxes[4, 3] > 45
+
+
 @pytest.mark.parametrize(
     "body, hat", [((37, 44), (40, 18, 30, -36)), ((29, 52), (52, 20, 33, -16))]
 )
