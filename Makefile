@@ -141,7 +141,7 @@ race: $(READY)
 
 summit: $(READY)
 	$(BIN)/python benchmarks/summit.py
-	$(BIN)/python benchmarks/summit.py --ablation --seeds 3
+	$(BIN)/python benchmarks/summit.py ablation --seeds 3
 	$(BIN)/python benchmarks/report.py
 
 weights: $(READY)

@@ -104,14 +104,47 @@ def test_ablation_tells_what_was_left_out_after_the_training(monkeypatch):
     found = {"all": 0.9, "e: not settled": 0.8, "f: asked once": 0.7}
     trained = (None, {"seconds": 2.0, "steps": 1.0})
     cells = {"train": lambda *_, **__: trained, "judge": lambda *_: found}
-    cells |= {"settle": lambda *_: None, "narrow": lambda recipe, width: recipe}
-    cells["recipes"] = {"all": {}, "a: no augmentation": {}}
+    cells["settle"] = lambda *_: None
+    recipes = {"all": {}, "a: no augmentation": {}}
     digits = data.Dataset(few, few, few, "MNIST")
     monkeypatch.setattr(data, "load", lambda *_, **__: digits)
-    chosen = Namespace(ablation=True, epochs=1)
-    rows = summit.one(cells, chosen, "all", 1)
+    rows = summit.one(cells, "ablation", recipes, "all", 1)
     assert {name: row["accuracy"] for name, row in rows.items()} == found
-    assert list(summit.one(cells, chosen, "a: no augmentation", 1)) == ["a: no augmentation"]
+    alone = summit.one(cells, "ablation", recipes, "a: no augmentation", 1)
+    assert list(alone) == ["a: no augmentation"]
+    (row,) = summit.one(cells, "tried", recipes, "a: no augmentation", 1).values()
+    assert (row["accuracy"], row["once"]) == (0.9, 0.7)
+
+
+@pytest.mark.parametrize(("part", "tested"), [("whole", 3), ("best", 3), ("tried", 2)])
+def test_recipes_are_chosen_by_validation_digits_and_reported_on_test_digits(
+    monkeypatch, part, tested
+):
+    def split(n):
+        return data.Split(np.zeros((n, 28, 28), np.uint8), np.zeros(n, np.uint8))
+
+    def load(source, validation_size):
+        aside = 2 if validation_size == 10_000 else validation_size
+        return data.Dataset(split(5), split(aside), split(3), "MNIST")
+
+    read = []
+
+    def judge(model, settling, images, labels):
+        read.append(len(images))
+        return {"all": 0.9, "f: asked once": 0.9}
+
+    cells = {"train": lambda *_, **__: (None, {"seconds": 2.0, "steps": 1.0}), "judge": judge}
+    cells["settle"] = lambda *_: None
+    monkeypatch.setattr(data, "load", load)
+    summit.one(cells, part, {"all": {}}, "all", 1)
+    assert read == [tested]
+
+
+def test_stored_winner_is_the_line_with_the_fewest_errors():
+    page = shared.stored("summit")
+    accuracy = {name: row["accuracy"][0] for name, row in page["tried_summary"].items()}
+    assert max(accuracy, key=accuracy.get) == summit.BEST
+    assert list(page["best_summary"]) == [summit.BEST] and len(accuracy) == 6
 
 
 def test_race_asks_each_program_in_its_own_process(chosen, monkeypatch):

@@ -1106,6 +1106,18 @@ def test_ruler_results_and_stored_tables(built):
     assert asked == [("race",), (1, "record"), (2,), (3, False)]
 
 
+@about("11", "tried-table, look-winner", "another number, range or line of the stored recipes")
+def test_errors_of_the_recipes_that_were_tried_and_of_the_winner(built):
+    one = {"accuracy": [0.9964, 0.9963, 0.9965], "seeds": 2}
+    climbed = {"tried_summary": {"one": one}, "best": [{"name": "one", "accuracy": 0.997}]}
+    climbed["best"] += [{"name": "one", "accuracy": 0.998}]
+    found = run(built, "tried-table", climbed=climbed)["rows"]
+    assert found == [{"recipe": "one", "errors": "36", "chance": "24 to 48", "seeds": 2}]
+    said = run(built, "guess-winner", "look-winner", climbed=climbed)["printed"]
+    assert built["kept"].compared[-1] == pytest.approx(99.75)
+    assert "one: 99.70 %, 99.80 %" in said
+
+
 @about("11", "smoothing, wrong-trace, ex-3, ex-4", "what is printed or solved is another")
 def test_small_cells_and_solutions(built):
     words = run(built, "smoothing")["printed"].strip("[]").split()

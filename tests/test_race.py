@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import shared
+import summit
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +40,44 @@ def test_augmentation_of_no_strength_changes_nothing(cells):
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
     same = cells["augment"](images, turn=0, slant=0, size=0, shift=0).numpy()
     np.testing.assert_allclose(same, images, atol=1e-3)
+
+
+def test_strokes_are_bent_beside_all_that_the_lesson_changes(cells, monkeypatch):
+    tf = cells["tf"]
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+
+    def changed(function):
+        tf.random.set_seed(3)
+        return np.array(function(images))
+
+    bent = changed(lambda some: summit.bent(cells, some))
+    monkeypatch.setattr(tf.random, "normal", lambda shape: tf.zeros(shape))
+    straight = changed(lambda some: summit.bent(cells, some))
+    np.testing.assert_allclose(straight, changed(cells["augment"]), atol=0.05)
+    assert np.abs(bent - straight).max() > 20
+
+
+def test_each_recipe_that_was_tried_changes_what_its_name_says(cells):
+    found = summit.others(cells)
+    (first, second, *rest), lesson = found, cells["recipes"]["all"]
+    assert found[first] == lesson | {"epochs": 8}
+
+    def layers(name):
+        return [(type(x).__name__, getattr(x, "filters", "")) for x in found[name]["make"]().layers]
+
+    plain = [(type(x).__name__, getattr(x, "filters", "")) for x in lesson["make"]().layers]
+    assert layers(second) == [*plain[:2], ("Cropping2D", ""), *plain[2:]]
+    bare = {key: value for key, value in found[second].items() if key != "policy"}
+    assert {key for key in bare if bare[key] != found[first][key]} == {"make", "epochs"}
+    keys = [
+        {key for key in found[second] if found[name][key] != found[second][key]} for name in rest
+    ]
+    assert keys == [{"make"}, {"change"}, {"change"}, {"make", "epochs"}]
+    rates = [x.rate for x in found[summit.BEST]["make"]().layers if hasattr(x, "rate")]
+    assert rates == [0.0] and layers(summit.BEST) == layers(second)
+    assert [n for _, n in layers(rest[3]) if n] == [64, 96, 96, 192, 192]
+    best = summit.recipes_of(cells, "best")[summit.BEST]
+    assert best["epochs"] == 13 and best["policy"] == found[second]["policy"] == "mixed_bfloat16"
 
 
 def test_augmentation_keeps_the_middle_of_a_digit_in_the_middle(cells):
