@@ -142,6 +142,8 @@ race: $(READY)
 summit: $(READY)
 	$(BIN)/python benchmarks/summit.py
 	$(BIN)/python benchmarks/summit.py ablation --seeds 3
+	$(BIN)/python benchmarks/summit.py tried --seeds 1
+	$(BIN)/python benchmarks/summit.py best --seeds 3
 	$(BIN)/python benchmarks/report.py
 
 weights: $(READY)

@@ -50,11 +50,15 @@ def test_strokes_are_bent_beside_all_that_the_lesson_changes(cells, monkeypatch)
         tf.random.set_seed(3)
         return np.array(function(images))
 
-    bent = changed(lambda some: summit.bent(cells, some))
-    monkeypatch.setattr(tf.random, "normal", lambda shape: tf.zeros(shape))
-    straight = changed(lambda some: summit.bent(cells, some))
+    def bent(normal):
+        monkeypatch.setattr(tf.random, "normal", normal)
+        return changed(lambda some: summit.bent(cells, some))
+
+    real = tf.random.normal
+    straight = bent(lambda shape: tf.zeros(shape))  # draws as often as the lesson does
     np.testing.assert_allclose(straight, changed(cells["augment"]), atol=0.05)
-    assert np.abs(bent - straight).max() > 20
+    still = bent(lambda shape: 0 * real(shape))  # the same other draws as when it bends
+    assert np.abs(bent(real) - still).max() > 20
 
 
 def test_each_recipe_that_was_tried_changes_what_its_name_says(cells):
@@ -62,11 +66,11 @@ def test_each_recipe_that_was_tried_changes_what_its_name_says(cells):
     (first, second, *rest), lesson = found, cells["recipes"]["all"]
     assert found[first] == lesson | {"epochs": 8}
 
-    def layers(name):
-        return [(type(x).__name__, getattr(x, "filters", "")) for x in found[name]["make"]().layers]
+    def layers(recipe):
+        return [(type(x).__name__, getattr(x, "filters", "")) for x in recipe["make"]().layers]
 
-    plain = [(type(x).__name__, getattr(x, "filters", "")) for x in lesson["make"]().layers]
-    assert layers(second) == [*plain[:2], ("Cropping2D", ""), *plain[2:]]
+    plain = layers(lesson)
+    assert layers(found[second]) == [*plain[:2], ("Cropping2D", ""), *plain[2:]]
     bare = {key: value for key, value in found[second].items() if key != "policy"}
     assert {key for key in bare if bare[key] != found[first][key]} == {"make", "epochs"}
     keys = [
@@ -74,8 +78,8 @@ def test_each_recipe_that_was_tried_changes_what_its_name_says(cells):
     ]
     assert keys == [{"make"}, {"change"}, {"change"}, {"make", "epochs"}]
     rates = [x.rate for x in found[summit.BEST]["make"]().layers if hasattr(x, "rate")]
-    assert rates == [0.0] and layers(summit.BEST) == layers(second)
-    assert [n for _, n in layers(rest[3]) if n] == [64, 96, 96, 192, 192]
+    assert rates == [0.0] and layers(found[summit.BEST]) == layers(found[second])
+    assert [n for _, n in layers(found[rest[3]]) if n] == [64, 96, 96, 192, 192]
     best = summit.recipes_of(cells, "best")[summit.BEST]
     assert best["epochs"] == 13 and best["policy"] == found[second]["policy"] == "mixed_bfloat16"
 
