@@ -17,7 +17,7 @@ import numpy as np
 from mnist_edu import cache, data, synthetic
 from mnist_edu.errors import AskedWrongly, Missing, needs
 
-VERSION = 1  # of the network and its training: a kept file of another version is not used
+VERSION = 2  # of the network and its training: a kept file of another version is not used
 FILE = "reader.keras"
 EPOCHS = 3
 BATCH = 128
