@@ -4,7 +4,8 @@ The summit network of notebook 11, with two thirds of its filters, is trained on
 alone, each of them seen once, and reads the MNIST test digits. Then the other way round: trained on
 MNIST, tested on embedded digits. ``seconds`` are those of drawing and training. Seeds that the file
 has are kept, so a long measurement can be made in parts. The test set reports, and nothing was
-chosen by it: shapes and settings were chosen with the first 10,000 training digits.
+chosen by it: shapes and settings were chosen with training digits, whose first 10,000 are
+``development``.
 
 Run with ``make transfer``, with MNIST at hand. It writes ``mnist_edu/measured/transfer.json``.
 """
