@@ -6,9 +6,8 @@ then slanted, turned, stretched and bent, and traced by a pen of changing width.
 ink is fitted into 20 x 20 pixels keeping its shape, with soft edges, and moved so that its centre
 of mass is at the centre of 28 x 28 pixels. The shapes were written down by looking at training
 images. How often each common way is drawn was set with a count on training images. The rare ways,
-one digit in fifty, are those that a network which knew only the others misread most; how
-often each of them is drawn was set by eye. No pixel of MNIST is in here, and nothing of its test
-set.
+one digit in fifty, are those that a network which knew only the others misread most; how often each
+of them is drawn was set by eye. No pixel of MNIST is in here, and nothing of its test set.
 """
 
 from collections.abc import Callable, Sequence

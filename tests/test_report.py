@@ -115,7 +115,7 @@ def test_notebook_says_how_long_it_was_measured_to_run(name):
 # --- Numbers in sentences ------------------------------------------------------------------------
 
 RACED, CLIMBED, TRANSFER = PAGES["race"], PAGES["summit"], PAGES["transfer"]
-EMBEDDED_BANDS = (shared.ROOT / "tests" / "bands").glob("*-quick-embedded-digits.json")
+EMBEDDED_BANDS = sorted((shared.ROOT / "tests" / "bands").glob("*-quick-embedded-digits.json"))
 BANDS = json.loads((shared.ROOT / "tests" / "bands" / "06-full-mnist.json").read_text("utf-8"))
 LOWEST = min(BANDS["metrics"]["test_accuracy"]["values"].values())
 WORDS = {1: "one", 2: "two", 2 / 3: "two thirds"}
@@ -148,9 +148,9 @@ def test_transfer_was_measured_with_the_digits_of_today():
     assert TRANSFER["transfer_settings"]["digits"] == synthetic.VERSION
 
 
-@pytest.mark.parametrize("path", sorted(EMBEDDED_BANDS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EMBEDDED_BANDS, ids=lambda path: path.stem)
 def test_bands_on_embedded_digits_were_measured_with_the_digits_of_today(path):
-    assert json.loads(path.read_text("utf-8"))["digits"] == synthetic.VERSION
+    assert shared.read(path)["digits"] == synthetic.VERSION
 
 
 # --- Pictures ------------------------------------------------------------------------------------
