@@ -389,6 +389,17 @@ def test_dark_edge_of_a_picture_is_no_ink(edge):
     assert found_on(np.round(page).astype(np.uint8)) == [4, 0, 6]
 
 
+@pytest.mark.parametrize("turn", [70, 90])
+def test_marks_on_a_dark_table_beside_the_paper_are_no_digits(turn):
+    """A little less light is a large part of what a dark table gives back."""
+    page = on_paper(sheet_of([3, 7, 8, 5], pen=12), 225, 50).astype(float)
+    page[-260:] = 60
+    for x, y in ((200, 130), (420, 180), (700, 110)):
+        cv2.ellipse(page, (x, len(page) - y), (32, 16), turn, 0, 360, 35, -1)
+    page = cv2.GaussianBlur(page, (0, 0), 1.2) + np.random.default_rng(1).normal(0, 2, page.shape)
+    assert found_on(np.clip(np.round(page), 0, 255).astype(np.uint8)) == [3, 7, 8, 5]
+
+
 def rows_of(*rows, pen=16) -> np.ndarray:
     """Return rows of digits below each other, as ink in 0..1."""
     high = 240
