@@ -189,8 +189,15 @@ def progress(iterable: Iterable, label: str) -> Iterator:
     update(f"{label}: {len(items)} of {len(items)} ({time.perf_counter() - start:.0f} s)")
 
 
-def keras_progress(epochs: int, label: str = ""):
-    """Return a Keras callback that keeps one line up to date; use it with ``verbose=0``."""
+def keras_progress(epochs: int, label: str = "", parts: int = 1):
+    """Return a Keras callback that keeps one line up to date; use it with ``verbose=0``.
+
+    Parameters
+    ----------
+    epochs : passes over the training images, in all
+    label : what stands first in the line
+    parts : calls of ``fit`` that make one pass; Keras counts each of them as an epoch
+    """
     update = line()
     start = time.perf_counter()
     prefix = f"{label} · " if label else ""
@@ -198,12 +205,12 @@ def keras_progress(epochs: int, label: str = ""):
     def tell(epoch: int, logs: dict | None) -> None:
         found = logs or {}
         names = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "validation accuracy"}
-        parts = [f"{name} {found[key]:.4f}" for key, name in names.items() if key in found]
-        parts = [f"epoch {epoch + 1} of {epochs}", *parts]
-        update(prefix + " · ".join([*parts, f"{time.perf_counter() - start:.0f} s"]))
+        told = [f"{name} {found[key]:.4f}" for key, name in names.items() if key in found]
+        told = [f"epoch {(epoch + 1) / parts:g} of {epochs}", *told]
+        update(prefix + " · ".join([*told, f"{time.perf_counter() - start:.0f} s"]))
 
     keras = needs("keras", "lessons")
-    update(f"{prefix}epoch 1 of {epochs} …")
+    update(f"{prefix}training …")
     return keras.callbacks.LambdaCallback(on_epoch_end=tell)
 
 

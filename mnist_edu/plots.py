@@ -311,6 +311,7 @@ def _confusion_sentence(counts: np.ndarray, wrong: np.ndarray) -> str:
 def learning_curves(
     runs: Mapping[str, Sequence[Mapping] | Mapping],
     metrics: str | Sequence[str] = ("loss", "accuracy"),
+    parts: int = 1,
     source: str = "",
 ) -> Picture:
     """Show training (dotted, open marks) and validation (filled marks) curves of several runs.
@@ -321,6 +322,7 @@ def learning_curves(
         histories, one a seed: then the line is their mean, and a band reaches from the lowest
         to the highest
     metrics : one panel each; "val_" before its name gives the validation curve
+    parts : numbers of a curve that make one epoch
 
     Raises
     ------
@@ -334,7 +336,7 @@ def learning_curves(
     for style, (name, histories) in zip(_styles(runs, 6), runs.items(), strict=True):
         histories = [histories] if isinstance(histories, Mapping) else list(histories)
         for axes, metric in zip(panels, metrics, strict=True):
-            told += _draw_history(axes, name, histories, metric, style)
+            told += _draw_history(axes, name, histories, metric, parts, style)
     if not told:
         raise ValueError(f"no run has {' or '.join(metrics)}")
     for axes, metric in zip(panels, metrics, strict=True):
@@ -345,13 +347,15 @@ def learning_curves(
     return _finish(picture, source, " ".join(told))
 
 
-def _draw_history(axes, name: str, histories: list, metric: str, style: dict) -> list[str]:
+def _draw_history(
+    axes, name: str, histories: list, metric: str, parts: int, style: dict
+) -> list[str]:
     told = []
     for key, part in ((metric, "training"), ("val_" + metric, "validation")):
         if key not in histories[0]:
             continue
         values = np.array([history[key] for history in histories], float)
-        epochs = np.arange(1, values.shape[1] + 1)
+        epochs = np.arange(1, values.shape[1] + 1) / parts
         thin = {"linestyle": ":", **OPEN} if part == "training" else {}
         extra = {"markevery": max(1, len(epochs) // 8), "markersize": 4}
         axes.plot(epochs, values.mean(0), label=f"{name}, {part}", **style | extra | thin)
@@ -361,7 +365,7 @@ def _draw_history(axes, name: str, histories: list, metric: str, style: dict) ->
         best = int(mean.argmin() if "loss" in metric else mean.argmax())
         told.append(
             f"{name}, {part} {metric}: {mean[0]:.3g} to {mean[-1]:.3g}, "
-            f"best {mean[best]:.3g} in epoch {best + 1}."
+            f"best {mean[best]:.3g} in epoch {epochs[best]:g}."
         )
     return told
 

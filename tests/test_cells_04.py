@@ -214,23 +214,47 @@ def test_quick_fits_some_images(names):
 def test_the_networks_are_trained_as_said(built):
     train = built["train"] = Listener()
     ids = ("tiny-summary", "train-tiny", "train-tiny-adam", "train-straight", "train-hidden")
-    more = ("hidden-figure", "larger-networks", "train-three", "train-three-on", "train-wide")
+    more = ("hidden-figure", "larger-networks", "train-three", "train-three-on", "train-three-end")
     linear_history = {name: [0.2] * 4 for name in CURVES}
-    found = run(built, *ids, *more, linear_history=linear_history)
+    found = run(built, *ids, *more, "train-wide", linear_history=linear_history, epochs_three=10)
     wanted = [("tiny", 5, {"batch_size": 32}), ("tiny", 5, {}), ("straight", 3, {})]
-    wanted += [("hidden", 3, {}), ("three", 4, {}), ("three", 5, {}), ("wide", 6, {})]
+    wanted += [("hidden", 3, {}), *[("three", epochs, {}) for epochs in (3, 3, 4)], ("wide", 6, {})]
     for (model, epochs, how), (name, some, extra) in zip(train.asked, wanted, strict=True):
         assert_network(model, name, ("SGD", 0.01) if how else ("Adam", 0.001))
         assert (epochs, how) == (some, extra), name
     known = "linear tiny tiny_adam straight hidden three wide".split()
     assert list(found["histories"]) == known
     for curve in CURVES:
-        both = [*np.linspace(1, 0.5, 4), *np.linspace(1, 0.5, 5)]
-        np.testing.assert_allclose(found["histories"]["three"][curve], both)
+        parts = [np.linspace(1, 0.5, epochs) for epochs in (3, 3, 4)]
+        np.testing.assert_allclose(found["histories"]["three"][curve], np.concatenate(parts))
     left = (1 - 0.5) / (1 - 0.2)
     assert built["kept"].compared == [7960, "better", pytest.approx(left), "a"]
     _, (curves,), _ = built["kept"].drawn[0]
     assert [len(values) for values in curves.values()] == [3, 3, 3]
+
+
+@about("04", "fit-text", "Keras no longer repeats the order of the images when a seed is set")
+def test_with_a_seed_each_epoch_has_the_same_order():
+    import keras
+    import tensorflow as tf
+
+    class Watching(keras.Model):
+        def call(self, x, training=False):
+            if training:
+                seen.append(np.asarray(x).ravel().tolist())
+            return x * self.weight
+
+        def build(self, shape):
+            self.weight = self.add_weight(shape=(), initializer="zeros")
+
+    seen, x = [], np.arange(20.0, dtype=np.float32)[:, None]
+    for seed in (1, None):
+        tf.random.set_seed(seed)
+        model = Watching()
+        model.compile("sgd", "mse", run_eagerly=True)
+        model.fit(x, 0 * x, batch_size=10, epochs=2, verbose=0)
+    assert seen[:2] == seen[2:4] and sorted(sum(seen[:2], [])) == list(range(20))
+    assert seen[4:6] != seen[6:8]
 
 
 @pytest.mark.parametrize(("tiny", "word"), [(0.7, "worse"), (0.9, "better")])
@@ -245,11 +269,11 @@ def test_tiny_and_linear_are_compared_after_their_last_epochs(names, tiny, word)
     ("curve", "word"),
     [([0.2, 0.3, 0.21], "a"), ([0.3, 0.25, 0.2], "a"), ([0.2, 0.9, 0.25], "b"), ([0.2, 0.31], "c")],
 )
-@about("04", "train-three-on", "the end is not compared with the lowest validation loss")
+@about("04", "train-three-end", "the end is not compared with the lowest validation loss")
 def test_the_last_validation_loss_is_judged_against_the_lowest(names, curve, word):
-    half = {name: curve[:1] for name in CURVES}
+    begun = {"first": {name: curve[:1] for name in CURVES}, "second": {name: [] for name in CURVES}}
     train = Listener(**{name: curve[1:] for name in CURVES})
-    run(names, "train-three-on", train=train, half=half, three=None)
+    run(names, "train-three-end", train=train, three=None, part=1, **begun)
     assert names["kept"].compared == [word]
 
 

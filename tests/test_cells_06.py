@@ -42,9 +42,10 @@ def run(begun, tmp_path, monkeypatch):
     return runner("06", begun, FEW, X, Y)
 
 
-def same(name, value):
-    """Say whether arrays are those of a split, image by image."""
-    return value.shape == X[name].shape and np.allclose(value, X[name], atol=1e-7)
+def same(name, value, part=slice(None)):
+    """Say whether arrays are those of a split, image by image, or of a part of it."""
+    right = X[name][part]
+    return value.shape == right.shape and np.allclose(value, right, atol=1e-7)
 
 
 # --- What is prepared ----------------------------------------------------------------------------
@@ -193,7 +194,8 @@ def test_fit_passes_on_what_it_is_given(run):
     called = []
     history = SimpleNamespace(history={"accuracy": [0.5]})
     model = SimpleNamespace(fit=lambda *args, **how: called.append((args, how)) or history)
-    told = space["fit"](model, "x", "y", 3, of=5, callbacks=["mine"], initial_epoch=2)
+    how = {"of": 5, "parts": 2, "callbacks": ["mine"], "initial_epoch": 2}
+    told = space["fit"](model, "x", "y", 3, **how)
     args, how = called[0]
     progress, mine = how.pop("callbacks")
     assert args == ("x", "y") and mine == "mine" and told == history.history, "06:compile: fit"
@@ -201,7 +203,8 @@ def test_fit_passes_on_what_it_is_given(run):
     assert how == right, f"06:compile: fit trains with {how}"
     space["fit"](model, "x", "y")
     assert called[1][1]["epochs"] == 1, "06:compile: fit trains more than one epoch"
-    assert space["lesson"].heard["keras_progress"][0]["epochs"] == 5, (
+    told = space["lesson"].heard["keras_progress"]
+    assert [(heard["epochs"], heard["parts"]) for heard in told] == [(5, 2), (1, 1)], (
         "06:compile: epochs of the progress"
     )
 
@@ -295,22 +298,26 @@ def tiny_model(keras):
     return keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
 
 
-def test_three_epochs_follow_the_learning_rates_and_go_on_from_each_other(
+def test_three_epochs_in_halves_follow_the_learning_rates_and_go_on_from_each_other(
     run, watched, eagerly, tmp_path
 ):
     old = tmp_path / "logs" / "06" / "old"
     old.mkdir(parents=True)
-    compile_cells = ("compile", "epoch-step", "epoch-1", "epoch-2", "epoch-3")
+    trained = [f"epoch-{epoch}{half}" for epoch in (1, 2, 3) for half in ("", "-on")]
     keras = run("compile")["keras"]
     model = tiny_model(keras)
-    space = run(*compile_cells, "csv-log", model=model, batch_size=16)
+    space = run("compile", "epoch-step", *trained, "csv-log", model=model, batch_size=16)
     assert [call.rates for call in watched] == [
-        pytest.approx([rate] * 4) for rate in (5e-4, 3e-4, 1e-4)
+        pytest.approx([rate] * 2) for rate in (5e-4, 5e-4, 3e-4, 3e-4, 1e-4, 1e-4)
     ], "06:epoch-1..3: the learning rates are not 0.0005, 0.0003, 0.0001, or batches not of 16"
     assert all(call.model is model for call in watched), "06:epoch-step: another network is trained"
-    assert [call.steps_before for call in watched] == [0, 4, 8], "06:epoch-2, 3: Adam began anew"
+    assert [call.steps_before for call in watched] == [0, 2, 4, 6, 8, 10], (
+        "06:epochs: Adam began anew"
+    )
     for number, call in enumerate(watched, 1):
-        assert same("train", call.x) and call.y is Y["train"], "06:epoch-step: other images"
+        half = slice(0, 30) if number % 2 == 1 else slice(30, 60)
+        assert same("train", call.x, half), "06:epoch-step: other images"
+        assert np.array_equal(call.y, Y["train"][half]), "06:epoch-step: other labels"
         x, y = call.how["validation_data"]
         assert same("validation", x) and y is Y["validation"], "06:epoch-step: judged by others"
         assert (call.how["initial_epoch"], call.how["epochs"]) == (number - 1, number), (
@@ -318,8 +325,8 @@ def test_three_epochs_follow_the_learning_rates_and_go_on_from_each_other(
         )
         assert call.how.get("shuffle", True), "06:epoch-step: images are not shuffled"
     assert isinstance(model.optimizer, keras.optimizers.Adam), "06:epoch-1: not Adam"
-    told = [heard["epochs"] for heard in space["lesson"].heard["keras_progress"]]
-    assert told == [3] * 3, "06:epoch-step: the progress counts other epochs"
+    told = [(heard["epochs"], heard["parts"]) for heard in space["lesson"].heard["keras_progress"]]
+    assert told == [(3, 2)] * 6, "06:epoch-step: the progress counts otherwise"
     assert not old.exists(), "06:epoch-step: an old log is left in the new one"
     assert_log_tells_the_history(space, tmp_path, [call.history.history for call in watched])
 
@@ -331,7 +338,7 @@ def assert_log_tells_the_history(space, folder, histories):
         logged, true = [float(line[kind]) for line in lines], [told[kind][0] for told in histories]
         assert logged == pytest.approx(true, abs=1e-6), f"06:epoch-step: the CSV log's {kind}"
     rows = [
-        {"epoch": n, "training": f"{told['accuracy'][0]:.4f}"}
+        {"epoch": f"{n / 2:g}", "training": f"{told['accuracy'][0]:.4f}"}
         | {"validation": f"{told['val_accuracy'][0]:.4f}"}
         for n, told in enumerate(histories, 1)
     ]
@@ -343,12 +350,12 @@ def test_columns_of_the_csv_log_are_not_mixed_up(run, tmp_path):
     (tmp_path / "accuracy.csv").write_text(text)
     rows = run("csv-log", logs=tmp_path)["lesson"].heard["table"][0]["rows"]
     assert rows == [
-        {"epoch": 1, "training": "0.2500", "validation": "0.5000"},
-        {"epoch": 2, "training": "0.7500", "validation": "0.8750"},
+        {"epoch": "0.5", "training": "0.2500", "validation": "0.5000"},
+        {"epoch": "1", "training": "0.7500", "validation": "0.8750"},
     ], "06:csv-log: the table"
 
 
-def test_tensorboard_log_keeps_the_weights_after_each_epoch(run, tmp_path):
+def test_tensorboard_log_keeps_the_weights_after_each_half(run, tmp_path):
     space = run("block", "network", "compile", "epoch-step", model=None)
     keras, model = space["keras"], space["network"]()
     space = run("block", "network", "compile", "epoch-step", model=model)
@@ -357,19 +364,19 @@ def test_tensorboard_log_keeps_the_weights_after_each_epoch(run, tmp_path):
         "06:epoch-step: the log for TensorBoard"
     )
     kernels, random = [], np.random.default_rng(0)
-    for epoch in range(4):
-        kernel = random.normal(0.01 * epoch, 0.005, (3136, 1024)).astype(np.float32)
+    for half in range(7):
+        kernel = random.normal(0.005 * half, 0.005, (3136, 1024)).astype(np.float32)
         model.layers[7].kernel.assign(kernel)
         weight_log.on_train_begin({})
-        if epoch:
-            weight_log.on_epoch_end(epoch - 1, {})
+        if half:
+            weight_log.on_epoch_end(half - 1, {})
         kernels.append(kernel)
     heard = run("tensorboard-histograms", **space)["plots"].heard["curves"][0]
     assert list(heard["series"]) == ["start", "epoch 3"], "06:tensorboard-histograms: epochs"
     edges = space["nb06"].HISTOGRAM_EDGES
     centres = (edges[1:] + edges[:-1]) / 2
     np.testing.assert_allclose(heard["x"], centres, err_msg="06:tensorboard-histograms: bins")
-    for counts, kernel in zip(heard["series"].values(), kernels[::3], strict=True):
+    for counts, kernel in zip(heard["series"].values(), kernels[::6], strict=True):
         true = np.histogram(kernel, edges)[0]
         assert counts.sum() == pytest.approx(kernel.size, rel=1e-3), (
             "06:tensorboard-histograms: another layer"

@@ -83,7 +83,7 @@ def assert_close(found, wanted, why, **how):
 def test_settings_are_those_of_the_lesson():
     found = run_cells("12", "parameters")
     wanted = dict(batch_size=200, steps=60, learning_rate=0.1, backup_every=20, lost_at=45)
-    wanted |= dict(batches=[16, 64, 256], rounds=12, waiting=20, limit=300)
+    wanted |= dict(batches=[16, 64, 256], rounds=12, waiting=15, limit=300)
     assert {name: found[name] for name in wanted} == wanted
     assert wanted["lost_at"] % wanted["backup_every"], "nothing would be done twice"
 

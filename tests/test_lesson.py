@@ -135,6 +135,16 @@ def test_shift_rows_are_those_of_earlier_notebooks_on_the_same_source():
     assert lesson.shift_rows("no such source", before="99") == {}
 
 
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(("parts", "told"), [(1, "epoch 3 of 3"), (2, "epoch 1.5 of 3")])
+def test_progress_of_keras_counts_epochs(monkeypatch, parts, told):
+    said = []
+    monkeypatch.setattr(lesson, "line", lambda: said.append)
+    lesson.keras_progress(3, "wide", parts=parts).on_epoch_end(2, {"loss": 0.25})
+    assert said[0] == "wide · training …"
+    assert said[1].startswith(f"wide · {told} · loss 0.2500 · ")
+
+
 def test_missing_keras_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", None)
     with pytest.raises(ImportError, match=r'pip install -e "\.\[lessons\]"'):

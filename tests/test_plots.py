@@ -274,6 +274,9 @@ def test_description_names_the_best_epoch():
     history = {"val_loss": [3, 1, 2], "val_accuracy": [0.5, 0.75, 0.25]}
     said = plots.learning_curves({"a": history}).description
     assert "best 1 in epoch 2" in said and "best 0.75 in epoch 2" in said
+    picture = plots.learning_curves({"a": history}, parts=2)
+    assert "best 1 in epoch 1." in picture.description
+    np.testing.assert_allclose(picture.axes[0].lines[0].get_xdata(), [0.5, 1, 1.5])
 
 
 def test_float_images_above_one_are_not_all_black():

@@ -115,7 +115,7 @@ def test_notebook_says_how_long_it_was_measured_to_run(name):
 # --- Numbers in sentences ------------------------------------------------------------------------
 
 RACED, CLIMBED, TRANSFER = PAGES["race"], PAGES["summit"], PAGES["transfer"]
-EMBEDDED_BANDS = sorted((shared.ROOT / "tests" / "bands").glob("*-quick-embedded-digits.json"))
+EMBEDDED_BANDS = sorted((shared.ROOT / "tests" / "bands").glob("*-embedded-digits.json"))
 BANDS = json.loads((shared.ROOT / "tests" / "bands" / "06-full-mnist.json").read_text("utf-8"))
 LOWEST = min(BANDS["metrics"]["test_accuracy"]["values"].values())
 WORDS = {1: "one", 2: "two", 2 / 3: "two thirds"}

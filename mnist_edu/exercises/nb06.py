@@ -51,13 +51,14 @@ def weight_log(folder: Path, model):
     )
 
 
-def weight_histograms(folder: Path, layer: str) -> dict[str, np.ndarray]:
+def weight_histograms(folder: Path, layer: str, parts: int = 1) -> dict[str, np.ndarray]:
     """Read the histograms of a layer's weights from a TensorBoard log.
 
     Parameters
     ----------
     folder : the log's folder
     layer : name of the layer
+    parts : steps of the log that make one epoch
 
     Returns
     -------
@@ -68,7 +69,7 @@ def weight_histograms(folder: Path, layer: str) -> dict[str, np.ndarray]:
     log = events.EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
     tag = next(tag for tag in log.Tags()["tensors"] if f"{layer}/kernel/" in tag)
     return {
-        (f"epoch {event.step}" if event.step else "start"): _rebin(
+        (f"epoch {event.step / parts:g}" if event.step else "start"): _rebin(
             tensors.make_ndarray(event.tensor_proto)
         )
         for event in log.Tensors(tag)
