@@ -303,9 +303,11 @@ def _confusion_sentence(counts: np.ndarray, wrong: np.ndarray) -> str:
     right = f"{np.trace(counts)} of {counts.sum()} digits are read right."
     if not wrong.any():
         return right
-    true, guess = np.unravel_index(wrong.argmax(), wrong.shape)
-    most = f"Most often confused: {true} taken for {guess}, {wrong.max()} times."
-    return f"{right} {most}"
+    pairs = [f"{true} taken for {guess}" for true, guess in np.argwhere(wrong == wrong.max())]
+    named = " and ".join(pairs[:3]) if len(pairs) <= 3 else f"{len(pairs)} pairs of digits"
+    each = " each" if len(pairs) > 1 else ""
+    times = "once" if wrong.max() == 1 else f"{wrong.max()} times"
+    return f"{right} Most often confused: {named}, {times}{each}."
 
 
 def learning_curves(
@@ -698,8 +700,9 @@ def activations(
     strongest = int(maps.max((0, 1)).argmax())
     silent = int((maps.max((0, 1)) <= 0).sum())
     height, width, count = maps.shape
+    named = f"map {strongest}" if labels is None else f"the map labelled {names[strongest]}"
     sentence = (
-        f"{count} maps of {height} x {width}; map {strongest} answers most strongly "
+        f"{count} maps of {height} x {width}; {named} answers most strongly "
         f"({maps.max():.3g}), {silent} stay silent."
     )
     return _finish(picture, source, sentence)

@@ -157,6 +157,20 @@ def test_confusion_counts_true_rows_and_predicted_columns():
     assert np.diag(axes.images[0].get_array()).sum() == 0
 
 
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        (
+            [(7, 1), (7, 1), (4, 9), (4, 9), (2, 7)],
+            "4 taken for 9 and 7 taken for 1, 2 times each.",
+        ),
+        ([(k, 0) for k in range(1, 6)], "5 pairs of digits, once each."),
+    ],
+)
+def test_pairs_that_are_confused_equally_often_are_all_told(pairs, words):
+    assert plots.confusion(*zip(*pairs, strict=True)).description.endswith(words)
+
+
 def test_weights_are_centred_on_zero():
     figure = EVERY["weights"]()
     for axes in figure.axes[:10]:
@@ -399,6 +413,8 @@ def test_filters_and_maps_carry_the_same_numbers():
 def test_maps_carry_their_labels():
     figure = plots.activations(MAPS, 4, "MNIST", labels="abcd")
     assert [axes.get_xlabel() for axes in figure.axes] == list("abcd")
+    assert "the map labelled d answers most strongly (99)" in figure.description
+    assert "; map 3 answers" in plots.activations(MAPS, 4, "MNIST").description
 
 
 def test_first_direction_is_the_one_of_the_largest_spread():
