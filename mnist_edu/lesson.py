@@ -206,7 +206,7 @@ def keras_progress(epochs: int, label: str = "", parts: int = 1):
         found = logs or {}
         names = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "validation accuracy"}
         told = [f"{name} {found[key]:.4f}" for key, name in names.items() if key in found]
-        told = [f"epoch {(epoch + 1) / parts:g} of {epochs}", *told]
+        told = [f"epoch {round((epoch + 1) / parts, 2):g} of {epochs}", *told]
         update(prefix + " · ".join([*told, f"{time.perf_counter() - start:.0f} s"]))
 
     keras = needs("keras", "lessons")

@@ -408,8 +408,8 @@ def test_each_network_of_the_race_is_repeated_with_other_seeds(built, monkeypatc
 
     models = {name: SimpleNamespace(count_params=lambda n=n: 1000 * n) for name, n in value.items()}
     how = {"stacks": stacks, "quick": quick, "models": models}
-    found = run(built, "seed-spread", "parameters-figure", **how)
-    assert seeds == [3] * 4 + [4] * 4 + [5] * 4
+    found = run(built, "seed-spread", "seed-spread-wide", "parameters-figure", **how)
+    assert seeds == [3] * 3 + [4] * 3 + [5] * 3 + [3, 4, 5]
     for name, n in value.items():
         assert found["spread"][name] == pytest.approx([n + 0.03, n + 0.04, n + 0.05])
     picture, (drawn,), _ = built["kept"].drawn[-1]

@@ -53,6 +53,7 @@ def same(name, value, part=slice(None)):
 
 def test_parameters_are_those_that_the_text_and_the_bands_speak_of(begun):
     expected = {"source": "auto", "seed": 1, "train_images": 55_000, "batch_size": 64, "seeds": 3}
+    expected |= {"cnn_batch_size": 32}
     expected |= {"few_images": 500, "few_epochs": 15, "more_images": 5000, "more_epochs": 2}
     expected |= {"ruler_images": 10_000, "wanted": 0.985}
     found = {name: begun[name] for name in expected}
@@ -298,26 +299,26 @@ def tiny_model(keras):
     return keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
 
 
-def test_three_epochs_in_halves_follow_the_learning_rates_and_go_on_from_each_other(
+def test_three_epochs_in_thirds_follow_the_learning_rates_and_go_on_from_each_other(
     run, watched, eagerly, tmp_path
 ):
     old = tmp_path / "logs" / "06" / "old"
     old.mkdir(parents=True)
-    trained = [f"epoch-{epoch}{half}" for epoch in (1, 2, 3) for half in ("", "-on")]
+    trained = [f"epoch-{epoch}{part}" for epoch in (1, 2, 3) for part in ("", "-on", "-end")]
     keras = run("compile")["keras"]
     model = tiny_model(keras)
-    space = run("compile", "epoch-step", *trained, "csv-log", model=model, batch_size=16)
+    space = run("compile", "epoch-step", *trained, "csv-log", model=model, cnn_batch_size=10)
     assert [call.rates for call in watched] == [
-        pytest.approx([rate] * 2) for rate in (5e-4, 5e-4, 3e-4, 3e-4, 1e-4, 1e-4)
-    ], "06:epoch-1..3: the learning rates are not 0.0005, 0.0003, 0.0001, or batches not of 16"
+        pytest.approx([rate] * 2) for rate in (5e-4, 3e-4, 1e-4) for _ in range(3)
+    ], "06:epoch-1..3: the learning rates are not 0.0005, 0.0003, 0.0001, or batches not of 10"
     assert all(call.model is model for call in watched), "06:epoch-step: another network is trained"
-    assert [call.steps_before for call in watched] == [0, 2, 4, 6, 8, 10], (
+    assert [call.steps_before for call in watched] == list(range(0, 18, 2)), (
         "06:epochs: Adam began anew"
     )
     for number, call in enumerate(watched, 1):
-        half = slice(0, 30) if number % 2 == 1 else slice(30, 60)
-        assert same("train", call.x, half), "06:epoch-step: other images"
-        assert np.array_equal(call.y, Y["train"][half]), "06:epoch-step: other labels"
+        third = slice(*(((0, 20), (20, 40), (40, 60))[(number - 1) % 3]))
+        assert same("train", call.x, third), "06:epoch-step: other images"
+        assert np.array_equal(call.y, Y["train"][third]), "06:epoch-step: other labels"
         x, y = call.how["validation_data"]
         assert same("validation", x) and y is Y["validation"], "06:epoch-step: judged by others"
         assert (call.how["initial_epoch"], call.how["epochs"]) == (number - 1, number), (
@@ -326,7 +327,7 @@ def test_three_epochs_in_halves_follow_the_learning_rates_and_go_on_from_each_ot
         assert call.how.get("shuffle", True), "06:epoch-step: images are not shuffled"
     assert isinstance(model.optimizer, keras.optimizers.Adam), "06:epoch-1: not Adam"
     told = [(heard["epochs"], heard["parts"]) for heard in space["lesson"].heard["keras_progress"]]
-    assert told == [(3, 2)] * 6, "06:epoch-step: the progress counts otherwise"
+    assert told == [(3, 3)] * 9, "06:epoch-step: the progress counts otherwise"
     assert not old.exists(), "06:epoch-step: an old log is left in the new one"
     assert_log_tells_the_history(space, tmp_path, [call.history.history for call in watched])
 
@@ -338,7 +339,7 @@ def assert_log_tells_the_history(space, folder, histories):
         logged, true = [float(line[kind]) for line in lines], [told[kind][0] for told in histories]
         assert logged == pytest.approx(true, abs=1e-6), f"06:epoch-step: the CSV log's {kind}"
     rows = [
-        {"epoch": f"{n / 2:g}", "training": f"{told['accuracy'][0]:.4f}"}
+        {"epoch": f"{n / 3:.2f}", "training": f"{told['accuracy'][0]:.4f}"}
         | {"validation": f"{told['val_accuracy'][0]:.4f}"}
         for n, told in enumerate(histories, 1)
     ]
@@ -350,12 +351,12 @@ def test_columns_of_the_csv_log_are_not_mixed_up(run, tmp_path):
     (tmp_path / "accuracy.csv").write_text(text)
     rows = run("csv-log", logs=tmp_path)["lesson"].heard["table"][0]["rows"]
     assert rows == [
-        {"epoch": "0.5", "training": "0.2500", "validation": "0.5000"},
-        {"epoch": "1", "training": "0.7500", "validation": "0.8750"},
+        {"epoch": "0.33", "training": "0.2500", "validation": "0.5000"},
+        {"epoch": "0.67", "training": "0.7500", "validation": "0.8750"},
     ], "06:csv-log: the table"
 
 
-def test_tensorboard_log_keeps_the_weights_after_each_half(run, tmp_path):
+def test_tensorboard_log_keeps_the_weights_after_each_third(run, tmp_path):
     space = run("block", "network", "compile", "epoch-step", model=None)
     keras, model = space["keras"], space["network"]()
     space = run("block", "network", "compile", "epoch-step", model=model)
@@ -364,19 +365,19 @@ def test_tensorboard_log_keeps_the_weights_after_each_half(run, tmp_path):
         "06:epoch-step: the log for TensorBoard"
     )
     kernels, random = [], np.random.default_rng(0)
-    for half in range(7):
-        kernel = random.normal(0.005 * half, 0.005, (3136, 1024)).astype(np.float32)
+    for third in range(10):
+        kernel = random.normal(0.005 * third, 0.005, (3136, 1024)).astype(np.float32)
         model.layers[7].kernel.assign(kernel)
         weight_log.on_train_begin({})
-        if half:
-            weight_log.on_epoch_end(half - 1, {})
+        if third:
+            weight_log.on_epoch_end(third - 1, {})
         kernels.append(kernel)
     heard = run("tensorboard-histograms", **space)["plots"].heard["curves"][0]
     assert list(heard["series"]) == ["start", "epoch 3"], "06:tensorboard-histograms: epochs"
     edges = space["nb06"].HISTOGRAM_EDGES
     centres = (edges[1:] + edges[:-1]) / 2
     np.testing.assert_allclose(heard["x"], centres, err_msg="06:tensorboard-histograms: bins")
-    for counts, kernel in zip(heard["series"].values(), kernels[::6], strict=True):
+    for counts, kernel in zip(heard["series"].values(), kernels[::9], strict=True):
         true = np.histogram(kernel, edges)[0]
         assert counts.sum() == pytest.approx(kernel.size, rel=1e-3), (
             "06:tensorboard-histograms: another layer"
@@ -561,17 +562,20 @@ def test_comparison_gives_both_the_same_seeds(run):
 
     names = {"small_network": lambda rate=0.0: rate, "compiled": lambda model: model}
     space = run("compare-dropout", seed=4, seeds=2, **names)
-    space["compare"].__globals__["accuracy_of"] = accuracy_of
-    found = space["compare"](30, 6)
+    space["with_seeds"].__globals__["accuracy_of"] = accuracy_of
+    found = [space["with_seeds"](name, 30, 6) for name in ("without", "with dropout")]
     right = [(rate, 30, 6, s) for rate in (0.0, 0.5) for s in (4, 5)]
     assert asked == right, f"06:compare-dropout: trainings {asked}"
-    assert found == {"without": [0.1, 0.2], "with dropout": [0.3, 0.4]}, "06:compare-dropout"
+    assert found == [[0.1, 0.2], [0.3, 0.4]], "06:compare-dropout"
 
 
 def test_each_comparison_has_its_own_images_and_epochs(run):
     sizes = {"few_images": 3, "few_epochs": 4, "more_images": 5, "more_epochs": 6}
-    space = run("few", "more", compare=lambda images, epochs: (images, epochs), **sizes)
-    assert (space["few"], space["more"]) == ((3, 4), (5, 6)), "06:few, 06:more: images and epochs"
+    cells = ("few", "few-dropout", "more", "more-dropout")
+    space = run(*cells, with_seeds=lambda *asked: asked, **sizes)
+    for found, how in ((space["few"], (3, 4)), (space["more"], (5, 6))):
+        right = {name: (name, *how) for name in ("without", "with dropout")}
+        assert found == right, "06:few, 06:more: names, images and epochs"
 
 
 def test_start_again_forgets_the_training_before(run, eagerly):

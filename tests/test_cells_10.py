@@ -468,7 +468,8 @@ def test_one_step_is_left_out_at_a_time(built):
 
     more = {"pictures": {"drawing": "drawings", "photo": "photos"}, "brought": brought}
     more |= {"read_right": read_right, "network": "network"}
-    found = run(built, "ablation-whole", "ablation-drawings", "ablation-photos", **more)
+    photos = ("ablation-photos", "ablation-photos-on")
+    found = run(built, "ablation-whole", "ablation-drawings", *photos, **more)
     assert asked[:2] == [("drawings", ()), ("photos", ())]
     assert asked[2:] == [(kind, (step,)) for kind in ("drawings", "photos") for step in ink.STEPS]
     for kind in ("drawing", "photo"):

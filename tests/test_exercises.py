@@ -1179,8 +1179,8 @@ def test_weight_log_is_read_back_epoch_by_epoch(tmp_path):
             log.on_epoch_end(epoch - 1, {})
     found = nb06.weight_histograms(tmp_path, layer="wide")
     assert list(found) == ["start", "epoch 1", "epoch 2"]
-    halves = nb06.weight_histograms(tmp_path, layer="wide", parts=2)
-    assert list(halves) == ["start", "epoch 0.5", "epoch 1"]
+    thirds = nb06.weight_histograms(tmp_path, layer="wide", parts=3)
+    assert list(thirds) == ["start", "epoch 0.33", "epoch 0.67"]
     for counts, value in zip(found.values(), (0.01, -0.03, 0.05), strict=True):
         assert counts.sum() == pytest.approx(120)
         assert abs(nb06.HISTOGRAM_CENTRES[counts.argmax()] - value) < 0.0026

@@ -69,7 +69,7 @@ def weight_histograms(folder: Path, layer: str, parts: int = 1) -> dict[str, np.
     log = events.EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
     tag = next(tag for tag in log.Tags()["tensors"] if f"{layer}/kernel/" in tag)
     return {
-        (f"epoch {event.step / parts:g}" if event.step else "start"): _rebin(
+        (f"epoch {round(event.step / parts, 2):g}" if event.step else "start"): _rebin(
             tensors.make_ndarray(event.tensor_proto)
         )
         for event in log.Tensors(tag)
