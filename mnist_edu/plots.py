@@ -304,7 +304,7 @@ def _confusion_sentence(counts: np.ndarray, wrong: np.ndarray) -> str:
     if not wrong.any():
         return right
     pairs = [f"{true} taken for {guess}" for true, guess in np.argwhere(wrong == wrong.max())]
-    named = " and ".join(pairs[:3]) if len(pairs) <= 3 else f"{len(pairs)} pairs of digits"
+    named = " and ".join(pairs) if len(pairs) <= 3 else f"{len(pairs)} pairs of digits"
     each = " each" if len(pairs) > 1 else ""
     times = "once" if wrong.max() == 1 else f"{wrong.max()} times"
     return f"{right} Most often confused: {named}, {times}{each}."

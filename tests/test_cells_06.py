@@ -316,7 +316,8 @@ def test_three_epochs_in_thirds_follow_the_learning_rates_and_go_on_from_each_ot
         "06:epochs: Adam began anew"
     )
     for number, call in enumerate(watched, 1):
-        third = slice(*(((0, 20), (20, 40), (40, 60))[(number - 1) % 3]))
+        start = (number - 1) % 3 * 20
+        third = slice(start, start + 20)
         assert same("train", call.x, third), "06:epoch-step: other images"
         assert np.array_equal(call.y, Y["train"][third]), "06:epoch-step: other labels"
         x, y = call.how["validation_data"]

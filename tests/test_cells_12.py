@@ -528,11 +528,7 @@ def timed(batches=(16, 64, 256)):
 
 @pytest.fixture
 def costed(names):
-    how = {
-        "rows": timed(),
-        "batches": [16, 64, 256],
-    }
-    return run(names, "fit", "gains", **how)
+    return run(names, "fit", "gains", rows=timed(), batches=[16, 64, 256])
 
 
 @about("12", "fit, gains, ex-4", "the model of cost is fitted or used otherwise")

@@ -136,7 +136,9 @@ def test_shift_rows_are_those_of_earlier_notebooks_on_the_same_source():
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize(("parts", "told"), [(1, "epoch 3 of 3"), (2, "epoch 1.5 of 3")])
+@pytest.mark.parametrize(
+    ("parts", "told"), [(1, "epoch 3 of 3"), (2, "epoch 1.5 of 3"), (9, "epoch 0.33 of 3")]
+)
 def test_progress_of_keras_counts_epochs(monkeypatch, parts, told):
     said = []
     monkeypatch.setattr(lesson, "line", lambda: said.append)
