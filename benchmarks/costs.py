@@ -1,9 +1,9 @@
 """What the course itself costs, each beside what one would do instead, measured in one run.
 
 Import, load and drawing take two minutes. ``--series`` adds the quick series, two notebooks at a
-time and then one by one (some ten minutes), and ``--full`` the full one (five to 20), with the peak
-memory of each notebook. Seconds are of one machine; the ratios are what counts. What is not
-measured anew stays in the file.
+time and then one by one (a quarter of an hour), and ``--full`` the full one (half an hour), with
+the peak memory of each notebook. Seconds are of one machine; the ratios are what counts. What is
+not measured anew stays in the file.
 
 Run with ``make bench``, with MNIST at hand. It writes ``mnist_edu/measured/costs.json``. In each
 group the first line is what one would do instead.
@@ -151,7 +151,8 @@ def measure_drawing() -> dict:
 def measure_series(full: bool) -> dict:
     """Run all notebooks, two at a time; return seconds of all, and of each its peak memory.
 
-    The quick series then runs once more, one notebook after another, as one would by hand.
+    Then they run once more, one notebook after another, as one would by hand: cells alone on the
+    machine are the wait of a learner.
     """
     peaks, stop = {}, threading.Event()
     psutil = errors.needs("psutil", "bench")
@@ -164,7 +165,7 @@ def measure_series(full: bool) -> dict:
         watcher.join()
     for name, peak in peaks.items():
         found["notebooks"][name]["peak_mb"] = round(peak / 1e6)
-    return found if full else found | {"one_by_one": run_series(full, jobs=1)["seconds"]}
+    return found | {"one_by_one": run_series(full, jobs=1)}
 
 
 def run_series(full: bool, jobs: int) -> dict:

@@ -182,8 +182,10 @@ def test_series_gives_seconds_of_each_notebook_and_of_its_longest_cell(monkeypat
     pytest.importorskip("psutil", reason='psutil is missing: pip install -e ".[bench]"')
     rows = [series.Row("00_a", seconds=1.23), series.Row("01_b", seconds=4.56)]
     taken = {"imports": {"duration": 0.4}, "train": {"duration": 3.14}, "never-run": {}}
+    jobs_asked = []
 
-    def run(out, **_):
+    def run(out, jobs, **_):
+        jobs_asked.append(jobs)
         cells = [{"id": name, "metadata": {"papermill": row}} for name, row in taken.items()]
         for row in rows:
             cells.append({"id": "prose", "metadata": {}})
@@ -198,7 +200,9 @@ def test_series_gives_seconds_of_each_notebook_and_of_its_longest_cell(monkeypat
         "00_a": {"seconds": 1.2, "peak_mb": 2000} | cell,
         "01_b": {"seconds": 4.6} | cell,
     }
-    assert "one_by_one" in costs.measure_series(full=False)
+    alone = {"00_a": {"seconds": 1.2} | cell, "01_b": {"seconds": 4.6} | cell}
+    assert found["one_by_one"]["notebooks"] == alone
+    assert jobs_asked == [2, 1]
     rows[1].state = series.FAILED
     with pytest.raises(SystemExit, match="01_b failed"):
         costs.run_series(full=True, jobs=2)

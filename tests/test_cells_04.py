@@ -471,7 +471,9 @@ def test_labels_are_shuffled_through_a_view_and_the_training_labels_stay(built):
     assert share < 0.4 and found["printed"].endswith(str(share.round(2)))
 
 
-@about("04", "break-runs", "a network of the six is not broken in the way that is named")
+@about(
+    "04", "break-runs, break-runs-on", "a network of the six is not broken in the way that is named"
+)
 def test_each_of_the_six_networks_is_broken_in_one_way(built, monkeypatch):
     fitted = []
 
@@ -480,7 +482,7 @@ def test_each_of_the_six_networks_is_broken_in_one_way(built, monkeypatch):
         return SimpleNamespace(history={name: [0.5] for name in CURVES})
 
     monkeypatch.setattr(keras.Sequential, "fit", fit)
-    ids = ("break-runs", "break-figure", "look-diagnosis")
+    ids = ("break-runs", "break-runs-on", "break-figure", "look-diagnosis")
     found = run(built, *ids, diagnosis=dict.fromkeys("ABCDEF", ...), some_images=290)
     assert list(found["cases"]) == list("ABCDEF")
     assert sorted(built["kept"].compared) == sorted(nb04.FAULTS)

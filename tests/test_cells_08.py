@@ -125,16 +125,18 @@ def test_network_is_compiled_for_logits(networks):
 def test_network_trains_on_training_images_and_is_judged_on_validation_images(run):
     called = []
     cnn = SimpleNamespace(fit=lambda *args, **how: called.append((args, how)))
-    space = run("train", cnn=cnn)
-    (((x, y), how),) = called
-    assert x is X["train"] and y is Y["train"], "08:train: other images than the training images"
-    assert len(how.pop("callbacks")) == 1, "08:train: callbacks"
-    x, y = how.pop("validation_data")
-    assert x is X["validation"] and y is Y["validation"], "08:train: judged by other images"
-    right = {"batch_size": 128, "epochs": 2, "verbose": 0, "validation_batch_size": 1000}
-    assert how == right, f"08:train: trains with {how}"
-    heard = space["lesson"].heard["keras_progress"][0]
-    assert heard == {"epochs": 2, "label": "CNN", "parts": 1}, "08:train: progress"
+    space = run("train", "train-on", cnn=cnn)
+    assert len(called) == 2, "08:train: the network does not see the images twice"
+    for (x, y), how in called:
+        assert x is X["train"] and y is Y["train"], "08:train: other images than the training ones"
+        assert len(how.pop("callbacks")) == 1, "08:train: callbacks"
+        x, y = how.pop("validation_data")
+        assert x is X["validation"] and y is Y["validation"], "08:train: judged by other images"
+        right = {"batch_size": 128, "verbose": 0, "validation_batch_size": 1000}
+        assert how == right, f"08:train: trains with {how}"
+    heard = space["lesson"].heard["keras_progress"]
+    labels = ["CNN, first pass", "CNN, second pass"]
+    assert heard == [{"epochs": 1, "label": label, "parts": 1} for label in labels], "08:train"
 
 
 def test_ask_gives_probabilities_of_each_image(run):

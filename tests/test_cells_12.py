@@ -591,7 +591,11 @@ def test_fit_in_the_scope_ends_at_the_weights_of_one_device(built):
     assert_close(ended["fitted"].get_weights(), weights, "fit", atol=1e-4)
 
 
-@about("12", "scaled", "a team has another batch, rate or number of images than is said")
+@about(
+    "12",
+    "scaled, scaled-sixteen",
+    "a team has another batch, rate or number of images than is said",
+)
 def test_teams_are_played_by_one_device_with_their_batch_and_rate(built, monkeypatch):
     fits, rates = [], []
     true_fit, true_sgd = keras.Sequential.fit, keras.optimizers.SGD
@@ -602,7 +606,7 @@ def test_teams_are_played_by_one_device_with_their_batch_and_rate(built, monkeyp
 
     monkeypatch.setattr(keras.Sequential, "fit", fit)
     monkeypatch.setattr(keras.optimizers, "SGD", lambda rate: rates.append(rate) or true_sgd(rate))
-    found = run(built, "scaled", "look-rate", "scaled-figure")
+    found = run(built, "scaled", "look-rate", "scaled-sixteen", "scaled-figure")
     asked = [(1, 1), (4, 1), (4, 2), (4, 4), (16, 1), (16, 16)]
     assert fits == [(180, 20 * team, 2) for team, _ in asked for _ in range(3)]
     assert rates == pytest.approx([0.1 * factor for _, factor in asked for _ in range(3)])

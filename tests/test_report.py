@@ -52,15 +52,17 @@ def test_a_table_without_a_place_is_named():
 
 
 def test_costs_are_shown_beside_the_first_of_their_kind():
-    run = {"seconds": 120.0, "notebooks": {"00": {"seconds": 60.0, "peak_mb": 900}}}
+    cell = {"longest_cell": "train", "longest_seconds": 19.6}
+    run = {"seconds": 120.0, "notebooks": {"00": {"seconds": 60.0, "peak_mb": 900} | cell}}
+    alone = {"seconds": 240.0, "notebooks": {"00": cell | {"longest_seconds": 9.6}}}
     machine = dict.fromkeys(("cores", "system", "python", "numpy", "tensorflow", "keras"), "x")
     ways = {"by hand": [2.0, 1.0, 4.0], "ours": [0.01, 0.02, 0.03]}
     page = {"machine": machine, "seconds": {"loads": ways}}
-    table = report.costs(page | {"quick": run | {"one_by_one": 240.0}, "full": run})
+    table = report.costs(page | {"quick": run | {"one_by_one": alone}})
     assert "| by hand | 2.0 s | 1.0 s to 4.0 s | 1 |" in table
     assert "| ours | 20 ms | 10 ms to 30 ms | 0.01 |" in table
     assert "quick series, 1 notebooks, two at a time | 2.0 min" in table and "| 0.5 |" in table
-    assert "most memory 0.9 GB | – |" in table
+    assert "most memory 0.9 GB; one at a time 4.0 min, longest cell 10 s |" in table
 
 
 @pytest.mark.parametrize(("name", "part"), SUMMARIES)
@@ -99,7 +101,7 @@ def test_a_notebook_without_a_line_is_named():
     ],
 )
 def test_minutes_to_run_are_rounded_up(monkeypatch, seconds, minutes, said):
-    page = {"full": {"notebooks": {"06": {"seconds": seconds}}}}
+    page = {"full": {"one_by_one": {"notebooks": {"06": {"seconds": seconds}}}}}
     monkeypatch.setattr(shared, "stored", lambda name: page)
     assert report.minutes_to_run("06") == minutes
     assert report.run_sentence("06") == f"The cells run in {said}"
