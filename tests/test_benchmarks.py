@@ -237,6 +237,32 @@ def test_pictures_of_each_kind_are_read_back_and_a_page_is_cut():
     assert ink.pages(images, 1, *ink.PAGES["drawing"])["number"] == 1.0
 
 
+@pytest.mark.parametrize(("part", "trains"), [("times_ms", 0), ("page", 0), ("loss", 1)])
+def test_a_network_is_trained_only_for_what_it_reads(monkeypatch, part, trains):
+    pytest.importorskip("cv2", reason='OpenCV is missing: pip install -e ".[ink]"')
+    import ink
+
+    trained = []
+
+    def reader(digits):
+        trained.append(digits)
+        return lambda images: np.zeros(len(images), int)
+
+    monkeypatch.setattr(ink, "reader", reader)
+    digits = Namespace(test=data.Split(*synthetic.make_digits(20, 1)))
+    monkeypatch.setattr(ink.data, "load", lambda _: digits)
+    for name in ("times", "losses", "all_pages"):
+        monkeypatch.setattr(ink, name, lambda *_: {})
+    before, pages = {"images": 2000, "untouched": 99.0}, []
+    monkeypatch.setattr(shared, "stored", lambda _: dict(before))
+    monkeypatch.setattr(shared, "write", lambda _, page: pages.append(page))
+    monkeypatch.setattr("sys.argv", ["ink.py", "--only", part])
+    ink.main()
+    assert len(trained) == trains
+    now = {"images": 20, "untouched": 100 * np.mean(digits.test.labels == 0)} if trains else before
+    assert pages == [now | {"split": "test", part: {}}]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "least"),
