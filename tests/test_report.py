@@ -205,4 +205,12 @@ def test_picture_shows_all_notebooks_in_order(pictures, name):
 
 def test_every_notebook_is_measured_in_order():
     for kind in ("quick", "full"):
-        assert list(PAGES["costs"][kind]["notebooks"]) == NOTEBOOKS
+        found = PAGES["costs"][kind]
+        assert list(found["notebooks"]) == list(found["one_by_one"]["notebooks"]) == NOTEBOOKS
+
+
+@pytest.mark.parametrize(("kind", "most"), [("quick", 10), ("full", 20)])
+def test_no_cell_was_measured_to_wait_long(kind, most):
+    """A learner runs one notebook at a time, on two idle cores."""
+    for name, row in PAGES["costs"][kind]["one_by_one"]["notebooks"].items():
+        assert row["longest_seconds"] <= most, f"{name}: split {row['longest_cell']}"
