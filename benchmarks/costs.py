@@ -151,8 +151,8 @@ def measure_drawing() -> dict:
 def measure_series(full: bool) -> dict:
     """Run all notebooks, two at a time; return seconds of all, and of each its peak memory.
 
-    Then they run once more, one notebook after another, as one would by hand: cells alone on the
-    machine are the wait of a learner.
+    Then they run once more, one notebook after another, as one would by hand: a learner waits for a
+    cell that has the machine to itself.
     """
     peaks, stop = {}, threading.Event()
     psutil = errors.needs("psutil", "bench")

@@ -329,9 +329,9 @@ def pictures() -> dict[str, plots.Picture]:
     """Return name and picture of the series, and of what is measured."""
     found, page, raced = {"series-map": series_map()}, shared.stored("costs"), shared.stored("race")
     if "full" in page:
-        alone = page["full"]["one_by_one"]["notebooks"]
-        minute = {name: row["seconds"] / 60 for name, row in alone.items()}
-        memory = {n: row["peak_mb"] / 1000 for n, row in page["full"]["notebooks"].items()}
+        notebooks = page["full"]["notebooks"]
+        minute = {name: measured_seconds(name) / 60 for name in notebooks}
+        memory = {name: row["peak_mb"] / 1000 for name, row in notebooks.items()}
         found["bench-minutes"] = plots.bars(minute, "minutes, one at a time", "MNIST", digits=2)
         found["bench-memory"] = plots.bars(memory, "most memory (GB)", "MNIST", digits=2)
     if raced:

@@ -127,7 +127,7 @@ SENTENCES = {
     "![Seconds of training, {} seeds: ": RACED["race_summary"]["record"]["seeds"],
     "# seconds to {} %: ": int(100 * RACED["race_summary"]["notebook 11"]["accuracy"][0]),
     "trained with {} thread for each operation;": WORDS[CLIMBED["whole_settings"]["threads"]],
-    "two notebooks at a time on {} quick CPU cores;": WORDS[PAGES["costs"]["machine"]["cores"]],
+    "one notebook at a time on {} quick CPU cores;": WORDS[PAGES["costs"]["machine"]["cores"]],
     "network that reads more than {} % of the\nMNIST test digits.": int(100 * LOWEST),
     "CNN, read more than {} % of the MNIST test digits": int(100 * LOWEST),
 }
